@@ -1,0 +1,15 @@
+# cmake --install: the headers and the files that let find_package(rto) work. No flags are exported.
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+
+set(rto_install_cmakedir "${CMAKE_INSTALL_DATADIR}/cmake/rto")
+
+install(TARGETS rto EXPORT rtoTargets FILE_SET HEADERS DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
+install(EXPORT rtoTargets NAMESPACE rto:: DESTINATION "${rto_install_cmakedir}")
+
+configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/rtoConfig.cmake.in" "${PROJECT_BINARY_DIR}/rtoConfig.cmake"
+                              INSTALL_DESTINATION "${rto_install_cmakedir}")
+# Header-only, so the architecture of the machine that installed it does not matter; before 1.0 a minor version may break.
+write_basic_package_version_file("${PROJECT_BINARY_DIR}/rtoConfigVersion.cmake" COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)
+install(FILES "${PROJECT_BINARY_DIR}/rtoConfig.cmake" "${PROJECT_BINARY_DIR}/rtoConfigVersion.cmake"
+              "${PROJECT_SOURCE_DIR}/cmake/rtoDependencies.cmake" DESTINATION "${rto_install_cmakedir}")
