@@ -1,0 +1,134 @@
+// array_traits of Eigen matrices (dense, their maps and expressions) and of sparse design matrices.
+#pragma once
+
+#include <algorithm>
+#include <concepts>
+#include <cstdint>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include <Eigen/Cholesky>
+#include <Eigen/Core>
+#include <Eigen/Eigenvalues>
+#include <Eigen/SVD>
+#include <Eigen/SparseCore>
+
+#include <rto/array/array.hpp>
+#include <rto/array/eigen.hpp>
+#include <rto/array/linear_algebra.hpp>
+
+namespace rto {
+
+template <class S> using eigen_matrix = Eigen::Matrix<S, Eigen::Dynamic, Eigen::Dynamic>;
+
+template <class S> struct eigen_matrix_family;
+
+template <class D>
+requires std::derived_from<D, Eigen::MatrixBase<D>>
+struct array_traits<D> {
+  using scalar = typename D::Scalar;
+  using value_type = typename D::PlainObject;
+  using dense_type = eigen_matrix<scalar>;
+  using scalar_type = scalar;
+  using family = eigen_matrix_family<scalar>;
+  using index_type = eigen_array<std::int64_t>;
+
+  static std::int64_t rows(const D& x) { return x.rows(); }
+  static std::int64_t cols(const D& x) { return x.cols(); }
+  static scalar sum(const D& x) { return x.sum(); }
+  static double item(const D& x) { return static_cast<double>(x.sum()); }
+  static bool all_finite(const D& x) { return x.array().isFinite().all(); }
+  static auto row_slice(const D& x, std::int64_t from, std::int64_t to) { return x.middleRows(from, to - from); }
+  static auto transpose(const D& x) { return x.transpose(); }
+  static auto elementwise(const D& x) { return x.array(); }
+  static const D& matrix(const D& x) { return x; }
+  static dense_type dense(const D& x) { return x; }
+  template <class Out, class X> static void assign(Out&& out, const X& x) { out = x; }
+  static dense_type full(const D&, std::int64_t n, std::int64_t m, double c) {
+    return dense_type::Constant(n, m, static_cast<scalar>(c));
+  }
+  static dense_type from_host(const D&, std::span<const double> data, std::int64_t n, std::int64_t m) {
+    return array_traits<eigen_array<scalar>>::from_host({}, data, n, m).matrix();
+  }
+  static std::vector<double> to_host(const D& x) {
+    const auto a = x.array();
+    return array_traits<std::remove_cvref_t<decltype(a)>>::to_host(a);
+  }
+
+  template <class B> static dense_type product(const D& a, const B& b) { return a * b; }
+  template <class B> static dense_type transposed_product(const D& a, const B& b) { return a.transpose() * b; }
+  static dense_type gram(const D& x) {
+    dense_type s = dense_type::Zero(x.cols(), x.cols());
+    s.template selfadjointView<Eigen::Lower>().rankUpdate(x.transpose());
+    s.template triangularView<Eigen::StrictlyUpper>() = s.transpose();
+    return s;
+  }
+  /// In blocks of rows, so that the scaled copy stays in cache; negative weights are allowed.
+  template <class W> static dense_type weighted_gram(const D& x, const W& w) {
+    constexpr Eigen::Index block = 256;
+    dense_type s = dense_type::Zero(x.cols(), x.cols()), scaled;
+    for (Eigen::Index i = 0; i < x.rows(); i += block) {
+      const Eigen::Index m = std::min(block, x.rows() - i);
+      scaled = w.col(0).segment(i, m).asDiagonal() * x.middleRows(i, m);
+      s.template triangularView<Eigen::Lower>() += x.middleRows(i, m).transpose() * scaled;
+    }
+    s.template triangularView<Eigen::StrictlyUpper>() = s.transpose();
+    return s;
+  }
+  static dense_type add_to_diagonal(const D& s, double c) {
+    dense_type t = s;
+    t.diagonal().array() += static_cast<scalar>(c);
+    return t;
+  }
+  static cholesky_factor<dense_type> cholesky(const D& s) {
+    const Eigen::LLT<dense_type> llt(s);
+    return {llt.matrixL(), llt.info() == Eigen::Success};
+  }
+  template <class B> static dense_type solve_lower(const D& l, const B& b) {
+    return l.template triangularView<Eigen::Lower>().solve(b);
+  }
+  template <class B> static dense_type solve_lower_transposed(const D& l, const B& b) {
+    return l.transpose().template triangularView<Eigen::Upper>().solve(b);
+  }
+  static eigen_decomposition<dense_type> symmetric_eigen(const D& s) {
+    const Eigen::SelfAdjointEigenSolver<dense_type> solver(s);
+    return {solver.eigenvalues(), solver.eigenvectors()};
+  }
+  static singular_decomposition<dense_type> singular_values(const D& x) {
+    const Eigen::BDCSVD<dense_type> svd(x, Eigen::ComputeThinU | Eigen::ComputeThinV);
+    return {svd.matrixU(), svd.singularValues(), svd.matrixV()};
+  }
+};
+
+/// Sparse features: rows are comparisons. Products give dense matrices.
+template <class S, int Options, class Index> struct array_traits<Eigen::SparseMatrix<S, Options, Index>> {
+  using sparse = Eigen::SparseMatrix<S, Options, Index>;
+  using value_type = sparse;
+  using dense_type = eigen_matrix<S>;
+  using scalar_type = S;
+  using family = eigen_matrix_family<S>;
+
+  static std::int64_t rows(const sparse& x) { return x.rows(); }
+  static std::int64_t cols(const sparse& x) { return x.cols(); }
+  static bool all_finite(const sparse& x) {
+    for (Eigen::Index k = 0; k < x.outerSize(); ++k)
+      for (typename sparse::InnerIterator it(x, k); it; ++it)
+        if (!array_traits<S>::all_finite(it.value())) return false;
+    return true;
+  }
+  static sparse row_slice(const sparse& x, std::int64_t from, std::int64_t to) {
+    return x.middleRows(static_cast<Eigen::Index>(from), static_cast<Eigen::Index>(to - from));
+  }
+  static dense_type dense(const sparse& x) { return dense_type(x); }
+  template <class B> static dense_type product(const sparse& a, const B& b) { return a * b; }
+  template <class B> static dense_type transposed_product(const sparse& a, const B& b) { return a.transpose() * b; }
+  static dense_type gram(const sparse& x) { return dense_type(sparse(x.transpose() * x)); }
+  template <class W> static dense_type weighted_gram(const sparse& x, const W& w) {
+    const sparse scaled = w.col(0).asDiagonal() * x;
+    return dense_type(sparse(x.transpose() * scaled));
+  }
+};
+
+}  // namespace rto

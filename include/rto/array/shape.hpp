@@ -1,0 +1,42 @@
+// Shape and domain checks with one wording: `rto::function: requirement, got value`.
+#pragma once
+
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+
+#include <boost/lexical_cast.hpp>
+
+#include <rto/array/array.hpp>
+
+namespace rto {
+
+/// "[rows, cols]" of an array, for messages.
+template <Elementwise A> [[nodiscard]] std::string shape_text(const A& x) {
+  return "[" + std::to_string(array::rows(x)) + ", " + std::to_string(array::cols(x)) + "]";
+}
+
+/// Throws std::invalid_argument unless `b` has the shape of `a`. \cost O(1), no device synchronisation.
+template <Elementwise A, GoesWith<A> B>
+void require_same_shape(const char* function, const char* name_a, const A& a, const char* name_b, const B& b) {
+  if (array::rows(a) != array::rows(b) || array::cols(a) != array::cols(b))
+    throw std::invalid_argument(std::string("rto::") + function + ": " + name_b + " must have the shape of " + name_a +
+                                " " + shape_text(a) + ", got " + shape_text(b));
+}
+
+/// Throws std::invalid_argument unless `x` is [rows, cols].
+template <Elementwise A>
+void require_shape(const char* function, const char* name, const A& x, std::int64_t rows, std::int64_t cols) {
+  if (array::rows(x) != rows || array::cols(x) != cols)
+    throw std::invalid_argument(std::string("rto::") + function + ": " + name + " must be [" + std::to_string(rows) +
+                                ", " + std::to_string(cols) + "], got " + shape_text(x));
+}
+
+/// Throws std::domain_error unless `ok` (write the condition so that NaN fails it).
+inline void require_domain(bool ok, const char* function, const char* requirement, double got) {
+  if (!ok)
+    throw std::domain_error(std::string("rto::") + function + ": need " + requirement + ", got " +
+                            boost::lexical_cast<std::string>(got));
+}
+
+}  // namespace rto
