@@ -4,12 +4,12 @@ include(CMakePackageConfigHelpers)
 
 set(rto_install_cmakedir "${CMAKE_INSTALL_DATADIR}/cmake/rto")
 
-install(TARGETS rto EXPORT rtoTargets FILE_SET HEADERS DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
-install(EXPORT rtoTargets NAMESPACE rto:: DESTINATION "${rto_install_cmakedir}")
+install(TARGETS rto EXPORT rtoTargets FILE_SET HEADERS DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" COMPONENT rto_development)
+install(EXPORT rtoTargets NAMESPACE rto:: DESTINATION "${rto_install_cmakedir}" COMPONENT rto_development)
 
 configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/rtoConfig.cmake.in" "${PROJECT_BINARY_DIR}/rtoConfig.cmake"
-                              INSTALL_DESTINATION "${rto_install_cmakedir}")
+                              INSTALL_DESTINATION "${rto_install_cmakedir}" COMPONENT rto_development)
 # Header-only, so the architecture of the machine that installed it does not matter; before 1.0 a minor version may break.
 write_basic_package_version_file("${PROJECT_BINARY_DIR}/rtoConfigVersion.cmake" COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)
 install(FILES "${PROJECT_BINARY_DIR}/rtoConfig.cmake" "${PROJECT_BINARY_DIR}/rtoConfigVersion.cmake"
-              "${PROJECT_SOURCE_DIR}/cmake/rtoDependencies.cmake" DESTINATION "${rto_install_cmakedir}")
+              "${PROJECT_SOURCE_DIR}/cmake/rtoDependencies.cmake" DESTINATION "${rto_install_cmakedir}" COMPONENT rto_development)
