@@ -8,7 +8,7 @@ install(TARGETS rto EXPORT rtoTargets FILE_SET HEADERS DESTINATION "${CMAKE_INST
 install(EXPORT rtoTargets NAMESPACE rto:: DESTINATION "${rto_install_cmakedir}" COMPONENT rto_development)
 
 configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/rtoConfig.cmake.in" "${PROJECT_BINARY_DIR}/rtoConfig.cmake"
-                              INSTALL_DESTINATION "${rto_install_cmakedir}" COMPONENT rto_development)
+                              INSTALL_DESTINATION "${rto_install_cmakedir}")
 # Header-only, so the architecture of the machine that installed it does not matter; before 1.0 a minor version may break.
 write_basic_package_version_file("${PROJECT_BINARY_DIR}/rtoConfigVersion.cmake" COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)
 install(FILES "${PROJECT_BINARY_DIR}/rtoConfig.cmake" "${PROJECT_BINARY_DIR}/rtoConfigVersion.cmake"
