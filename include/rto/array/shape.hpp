@@ -1,9 +1,11 @@
 // Shape and domain checks with one wording: `rto::function: requirement, got value`.
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 
 #include <boost/lexical_cast.hpp>
 
@@ -11,13 +13,20 @@
 
 namespace rto {
 
+/// Anything that has rows and columns: an array, a matrix, a sparse design.
+template <class A>
+concept Shaped = requires(const std::remove_cvref_t<A>& x) {
+  { array::rows(x) } -> std::convertible_to<std::int64_t>;
+  { array::cols(x) } -> std::convertible_to<std::int64_t>;
+};
+
 /// "[rows, cols]" of an array, for messages.
-template <Elementwise A> [[nodiscard]] std::string shape_text(const A& x) {
+template <Shaped A> [[nodiscard]] std::string shape_text(const A& x) {
   return "[" + std::to_string(array::rows(x)) + ", " + std::to_string(array::cols(x)) + "]";
 }
 
 /// Throws std::invalid_argument unless `b` has the shape of `a`. \cost O(1), no device synchronisation.
-template <Elementwise A, GoesWith<A> B>
+template <Shaped A, Shaped B>
 void require_same_shape(const char* function, const char* name_a, const A& a, const char* name_b, const B& b) {
   if (array::rows(a) != array::rows(b) || array::cols(a) != array::cols(b))
     throw std::invalid_argument(std::string("rto::") + function + ": " + name_b + " must have the shape of " + name_a +
@@ -25,7 +34,7 @@ void require_same_shape(const char* function, const char* name_a, const A& a, co
 }
 
 /// Throws std::invalid_argument unless `x` is [rows, cols].
-template <Elementwise A>
+template <Shaped A>
 void require_shape(const char* function, const char* name, const A& x, std::int64_t rows, std::int64_t cols) {
   if (array::rows(x) != rows || array::cols(x) != cols)
     throw std::invalid_argument(std::string("rto::") + function + ": " + name + " must be [" + std::to_string(rows) +
