@@ -1,0 +1,50 @@
+#pragma once
+// Runs claims: plans, computes the replicates that are not kept yet, concludes.
+#include <csignal>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sim/engine/claim.hpp"
+
+namespace rto::sim {
+
+struct run_options {
+  std::filesystem::path out = "results";
+  std::uint64_t seed = 1;
+  int threads = 0;  // 0: one per core
+  std::optional<std::filesystem::path> data;
+  bool quiet = false;  // nothing on standard error
+};
+
+/// One claim with the settings it is to run at.
+struct planned_claim {
+  const claim* what;
+  settings values;
+};
+
+/// One claim, run.
+struct claim_result {
+  const claim* what;
+  settings values;
+  conclusion concluded;
+  verdict overall = verdict::skipped;
+  std::size_t replicates = 0;  // behind the conclusion
+  std::size_t computed = 0;    // of these, in this run; the others were kept from earlier ones
+  double seconds = 0;          // of computing, summed over all replicates, kept ones included
+};
+
+struct run_result {
+  std::vector<claim_result> claims;
+  bool interrupted = false;
+  int signal = 0;                         // that interrupted it
+  std::size_t finished = 0, planned = 0;  // replicates
+};
+
+/// Runs the claims. Every replicate is a function of its stream, sums are over replicates in their order: the result
+/// does not depend on `threads`. \throws user_error on bad settings, a full disk, or a replicate that rejects its input
+run_result run_claims(const std::vector<planned_claim>& claims, const run_options& options);
+
+}  // namespace rto::sim
