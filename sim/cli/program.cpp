@@ -1,5 +1,6 @@
 // The program: commands by registration, errors on one line, exit status.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -60,6 +61,13 @@ int parse_and_run(int argc, char** argv) {
     CLI::App* sub = app.add_subcommand(c.name, c.doc);
     const std::function<int()> run = c.set_up(*sub);
     sub->callback([&chosen, run] { chosen = run; });
+  }
+  // CLI11 would only say that a command is required.
+  if (argc > 1 && argv[1][0] != '-') {
+    std::vector<std::string> names;
+    for (const command& c : all) names.push_back(c.name);
+    if (std::find(names.begin(), names.end(), argv[1]) == names.end())
+      return complain(fmt::format("unknown command \"{}\"; the commands are: {}", argv[1], fmt::join(names, ", ")));
   }
   try {
     app.parse(argc, argv);

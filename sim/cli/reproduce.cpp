@@ -146,6 +146,7 @@ std::function<int()> set_up(CLI::App& app) {
       ->capture_default_str();
   app.add_option("--seed", options->run.seed, "Every random number follows from it")
       ->type_name("N")
+      ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   app.add_option("--threads", options->run.threads, "Threads; the results do not depend on it (default: one per core)")
       ->type_name("N")
