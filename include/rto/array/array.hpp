@@ -90,10 +90,15 @@ RTO_ARRAY_VERB(index_from_host);    ///< index_from_host(like, span<const int64>
 RTO_ARRAY_VERB(to_host);            ///< std::vector<double>, row-major; synchronises with a device
 
 // --- LinearAlgebra (matrices; linear_algebra.hpp says what each returns) ---------------------------------------------
-RTO_ARRAY_VERB(product);                 ///< product(a, b): a b
-RTO_ARRAY_VERB(transposed_product);      ///< transposed_product(a, b): a^T b
-RTO_ARRAY_VERB(gram);                    ///< gram(x): x^T x, symmetric
-RTO_ARRAY_VERB(weighted_gram);           ///< weighted_gram(x, w): x^T diag(w) x, w [rows, 1]
+RTO_ARRAY_VERB(product);             ///< product(a, b): a b
+RTO_ARRAY_VERB(transposed_product);  ///< transposed_product(a, b): a^T b
+RTO_ARRAY_VERB(gram);                ///< gram(x): x^T x, symmetric
+RTO_ARRAY_VERB(weighted_gram);       ///< weighted_gram(x, w): x^T diag(w) x, w [rows, 1]
+RTO_ARRAY_VERB(row_squared_norms);   ///< row_squared_norms(x): ||x_i||^2 of every row, [rows, 1]
+RTO_ARRAY_VERB(scale_rows);          ///< scale_rows(x, s): diag(s) x, s [rows, 1]; dense stays dense, sparse sparse
+RTO_ARRAY_VERB(
+    triangular_factor);    ///< triangular_factor(x): R [cols, cols] of x = Q R (zero rows below where rows < cols)
+RTO_ARRAY_VERB(diagonal);  ///< diagonal(s): [n, 1]
 RTO_ARRAY_VERB(add_to_diagonal);         ///< add_to_diagonal(s, c): s + c I
 RTO_ARRAY_VERB(cholesky);                ///< cholesky(s) -> cholesky_factor: s = L L^T
 RTO_ARRAY_VERB(solve_lower);             ///< solve_lower(l, b): l^-1 b

@@ -12,6 +12,7 @@
 #include <Eigen/Cholesky>
 #include <Eigen/Core>
 #include <Eigen/Eigenvalues>
+#include <Eigen/QR>
 #include <Eigen/SVD>
 #include <Eigen/SparseCore>
 
@@ -77,6 +78,24 @@ struct array_traits<D> {
     s.template triangularView<Eigen::StrictlyUpper>() = s.transpose();
     return s;
   }
+  static dense_type row_squared_norms(const D& x) { return x.rowwise().squaredNorm(); }
+  template <class W> static dense_type scale_rows(const D& x, const W& s) { return s.col(0).asDiagonal() * x; }
+  static dense_type triangular_factor(const D& x) {
+    dense_type r = dense_type::Zero(x.cols(), x.cols());
+    const Eigen::HouseholderQR<dense_type> qr(x);
+    const Eigen::Index k = std::min(x.rows(), x.cols());
+    r.topRows(k) = qr.matrixQR().topRows(k).template triangularView<Eigen::Upper>();
+    return r;
+  }
+  template <class Parts> static dense_type stack_rows(const D&, const Parts& parts) {
+    Eigen::Index n = 0, m = 0;
+    for (const auto& p : parts) n += p.rows(), m = p.cols();
+    dense_type y(n, m);
+    n = 0;
+    for (const auto& p : parts) y.middleRows(n, p.rows()) = p, n += p.rows();
+    return y;
+  }
+  static dense_type diagonal(const D& s) { return s.diagonal(); }
   static dense_type add_to_diagonal(const D& s, double c) {
     dense_type t = s;
     t.diagonal().array() += static_cast<scalar>(c);
@@ -128,6 +147,14 @@ template <class S, int Options, class Index> struct array_traits<Eigen::SparseMa
   template <class W> static dense_type weighted_gram(const sparse& x, const W& w) {
     const sparse scaled = w.col(0).asDiagonal() * x;
     return dense_type(sparse(x.transpose() * scaled));
+  }
+  static dense_type row_squared_norms(const sparse& x) { return x.cwiseAbs2() * dense_type::Ones(x.cols(), 1); }
+  template <class W> static sparse scale_rows(const sparse& x, const W& s) { return s.col(0).asDiagonal() * x; }
+  static dense_type full(const sparse&, std::int64_t n, std::int64_t m, double c) {
+    return dense_type::Constant(n, m, static_cast<S>(c));
+  }
+  static dense_type from_host(const sparse&, std::span<const double> data, std::int64_t n, std::int64_t m) {
+    return array_traits<dense_type>::from_host({}, data, n, m);
   }
 };
 

@@ -3,6 +3,7 @@
 
 #include <concepts>
 #include <cstdint>
+#include <utility>
 
 #include <rto/array/array.hpp>
 
@@ -45,6 +46,14 @@ concept LinearAlgebra = requires {
 /// The dense matrix type that products with the design X give.
 template <class X> using dense_t = typename traits_of<X>::dense_type;
 
+/// The element-wise array that shares the entries of a matrix: what formulas on margins, labels and weights use.
+template <class M> using elementwise_t = value_t<decltype(array::elementwise(std::declval<const M&>()))>;
+
+/// <a, b> of two [d, 1] matrices as a C++ number; synchronises with a device.
+template <LinearAlgebra M> [[nodiscard]] double inner_product(const M& a, const M& b) {
+  return array::item(array::transposed_product(a, b));
+}
+
 /// Features of comparisons [n, d], dense or sparse: all that likelihood and covariance ask of them.
 template <class X>
 concept DesignMatrix = requires {
@@ -57,6 +66,8 @@ concept DesignMatrix = requires {
   { array::transposed_product(x, v) } -> std::convertible_to<dense_t<X>>;
   { array::gram(x) } -> std::convertible_to<dense_t<X>>;
   { array::weighted_gram(x, v) } -> std::convertible_to<dense_t<X>>;
+  { array::row_squared_norms(x) } -> std::convertible_to<dense_t<X>>;
+  { array::full(x, 1, 1, 0.0) } -> std::convertible_to<dense_t<X>>;
 };
 
 }  // namespace rto

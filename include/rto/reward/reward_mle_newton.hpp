@@ -1,0 +1,96 @@
+// Maximum likelihood for the linear reward by Newton's method over the ball ||theta|| <= B.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+
+#include <rto/array/linear_algebra.hpp>
+#include <rto/preference/comparison.hpp>
+#include <rto/reward/ball_newton_step.hpp>
+#include <rto/reward/reward_estimate.hpp>
+#include <rto/reward/row_space.hpp>
+#include <rto/reward/separability.hpp>
+#include <rto/reward/shifted_likelihood.hpp>
+
+namespace rto::detail {
+
+/// Rotation into the row space: theta = V a, gradients V^T g, informations V^T H V; the identity at full rank.
+template <LinearAlgebra M> struct row_coordinates {
+  const row_space<M>& space;
+  bool full;
+
+  [[nodiscard]] M parameter(const M& a) const { return full ? a : M(array::product(space.basis, a)); }
+  [[nodiscard]] M gradient(const M& g) const { return full ? g : M(array::transposed_product(space.basis, g)); }
+  [[nodiscard]] M information(const M& h) const {
+    return full ? h : M(array::transposed_product(space.basis, M(array::product(h, space.basis))));
+  }
+};
+
+/// Newton over the ball: each step minimises the quadratic model over ||theta|| <= B exactly, a backtracking line
+/// search (the ball is convex, so every point of the segment is feasible) makes it global.
+/// Self-concordance of the logistic loss tells when one more step is the last: an error of e in max_i |<x_i, step>|
+/// becomes one of order e^2.
+/// \param space row space of the comparisons of positive weight
+template <DesignMatrix X>
+[[nodiscard]] reward_estimate<dense_t<X>> reward_mle_newton(const shifted_objective<X>& objective,
+                                                            const separability_data<X>& data,
+                                                            const row_space<dense_t<X>>& space,
+                                                            const reward_mle_options& options) {
+  using M = dense_t<X>;
+  const std::int64_t d = array::cols(objective.features());
+  const row_coordinates<M> coordinates{space, space.rank == d};
+  const std::int64_t limit = options.max_iterations > 0 ? options.max_iterations : 200;
+
+  reward_estimate<M> estimate;
+  estimate.rank = space.rank;
+  M a = array::full(space.basis, space.rank, 1, 0.0);
+  M theta = array::full(space.basis, d, 1, 0.0), margin = objective.margin(theta);
+  int tiny_steps = 0;
+  for (;; ++estimate.iterations) {
+    const double shift = objective.natural_shift(margin);
+    const shifted_gradient<M> full_gradient = objective.gradient(margin, shift);
+    const M gradient = coordinates.gradient(full_gradient.vector);
+    // The multiplier that fits best; the one of the last step carries the last step's shift.
+    const double norm_squared = inner_product(a, a);
+    const bool on_boundary = std::isfinite(options.bound) && std::sqrt(norm_squared) >= options.bound * (1.0 - 1e-12);
+    const double mu = on_boundary ? std::max(0.0, -inner_product(gradient, a) / norm_squared) : 0.0;
+    const M kkt = gradient + mu * a;
+    const double residual = std::sqrt(inner_product(kkt, kkt));
+    estimate.multiplier = mu * std::exp(-shift);
+    estimate.gradient_norm = residual * std::exp(-shift);
+    estimate.converged = residual <= options.tolerance * full_gradient.scale;
+    // At rounding level a residual may miss the tolerance for ever: three tiny steps are enough, and the flag says so.
+    if ((estimate.converged && tiny_steps > 0) || tiny_steps == 3 || residual <= 1e-16 * full_gradient.scale) break;
+    if (estimate.iterations >= limit) break;
+    if (std::isinf(options.bound) && separates(objective, data, margin, std::sqrt(norm_squared))) {
+      estimate.separability = separability_verdict::separable;
+      estimate.direction = (1.0 / std::sqrt(norm_squared)) * theta;
+      break;
+    }
+
+    const M information = coordinates.information(objective.information(margin, shift));
+    const ball_newton_step<M> newton = solve_ball_newton_step(a, gradient, information, options.bound, mu);
+    const M change = objective.margin(coordinates.parameter(newton.step));
+    const double slope = inner_product(gradient, newton.step), start = objective.value(margin, shift);
+    double fraction = 1.0;
+    M next = margin + change;
+    for (int halving = 0; halving < 60; ++halving, fraction *= 0.5) {
+      next = margin + fraction * change;
+      const double value = objective.value(next, shift);
+      if (value <= start + 1e-4 * fraction * slope + 1e-14 * std::abs(start)) break;
+    }
+    const elementwise_t<M> moved = array::abs(elementwise_t<M>(array::elementwise(change)));
+    tiny_steps = array::item(array::max_coeff(moved)) <= 1e-7 ? tiny_steps + 1 : 0;
+    a = a + fraction * newton.step;
+    theta = coordinates.parameter(a);
+    margin = next;
+    if (estimate.iterations % 8 == 7) margin = objective.margin(theta);  // no drift of accumulated rounding
+  }
+  estimate.theta = theta;
+  estimate.norm = std::sqrt(inner_product(theta, theta));
+  return estimate;
+}
+
+}  // namespace rto::detail
