@@ -57,7 +57,7 @@ RTO_ARRAY_VERB(abs);
 RTO_ARRAY_VERB(sigmoid);        ///< 1 / (1 + e^-x), no overflow at either end
 RTO_ARRAY_VERB(log_sigmoid);    ///< log sigmoid(x) = min(x, 0) - log1p(e^-|x|)
 RTO_ARRAY_VERB(clamp);          ///< clamp(x, low, high), low and high numbers
-RTO_ARRAY_VERB(where_le);       ///< where_le(a, b, x, y): x where a <= b, else y; x and y may be numbers, not both
+RTO_ARRAY_VERB(where_le);       ///< where_le(a, b, x, y): x where a <= b, else y; b may be a number, so may one of x, y
 RTO_ARRAY_VERB(select);         ///< select(mask, x, y): x where mask is 1, y where it is 0; never reads as mask * x
 RTO_ARRAY_VERB(stop_gradient);  ///< the same values, a constant for differentiation
 RTO_ARRAY_VERB(full_like);      ///< full_like(x, c): the shape of x filled with the number c
@@ -77,6 +77,7 @@ RTO_ARRAY_VERB(row_max);      ///< [rows, 1]
 RTO_ARRAY_VERB(log_sum_exp);  ///< [rows, 1]: log sum_j e^x_ij with the maximum removed; -inf where a row is all -inf
 RTO_ARRAY_VERB(broadcast_columns);  ///< broadcast_columns(v, n): [rows, 1] -> [rows, n]
 RTO_ARRAY_VERB(time_slice);         ///< time_slice(x, from, to): columns from .. to-1
+RTO_ARRAY_VERB(next_step);          ///< y_t = x_{t+1} along a row, 0 in the last column
 RTO_ARRAY_VERB(row_slice);          ///< row_slice(x, from, to): rows from .. to-1
 RTO_ARRAY_VERB(reshape);            ///< reshape(x, rows, cols): same entries in row-major order
 RTO_ARRAY_VERB(transpose);          ///< [cols, rows]
@@ -142,6 +143,7 @@ concept Array = Elementwise<A> && requires(const std::remove_cvref_t<A>& x, cons
   { array::rows(x) } -> std::convertible_to<std::int64_t>;
   { array::cols(x) } -> std::convertible_to<std::int64_t>;
   { array::time_slice(y, n, n) } -> std::convertible_to<value_t<A>>;
+  { array::next_step(y) } -> std::convertible_to<value_t<A>>;
   { array::linear_recurrence(x, y) } -> std::convertible_to<value_t<A>>;
   { array::broadcast_columns(array::row_sum(y), n) } -> std::convertible_to<value_t<A>>;
 };

@@ -26,8 +26,29 @@ template <class S> using eigen_array = Eigen::Array<S, Eigen::Dynamic, Eigen::Dy
 
 template <class S> struct eigen_family;
 
+namespace detail {
+/// x shifted by one column, read lazily: holds plain arrays by reference and expressions by value, as Eigen does.
+template <class D> struct next_step_op {
+  typename Eigen::internal::ref_selector<D>::type x;
+  typename D::Scalar operator()(Eigen::Index i, Eigen::Index t) const {
+    return t + 1 < x.cols() ? typename D::Scalar(x.coeff(i, t + 1)) : typename D::Scalar(0);
+  }
+};
+}  // namespace detail
+
+/// Index arrays (token ids, successors): shape only, no arithmetic.
 template <class D>
-requires std::derived_from<D, Eigen::ArrayBase<D>>
+requires std::derived_from<D, Eigen::ArrayBase<D>> && std::integral<typename D::Scalar>
+struct array_traits<D> {
+  using value_type = typename D::PlainObject;
+  static std::int64_t rows(const D& x) { return x.rows(); }
+  static std::int64_t cols(const D& x) { return x.cols(); }
+  static auto time_slice(const D& x, std::int64_t from, std::int64_t to) { return x.middleCols(from, to - from); }
+  static auto row_slice(const D& x, std::int64_t from, std::int64_t to) { return x.middleRows(from, to - from); }
+};
+
+template <class D>
+requires std::derived_from<D, Eigen::ArrayBase<D>> && Elementwise<typename D::Scalar>
 struct array_traits<D> {
   using value_type = typename D::PlainObject;
   using scalar = typename D::Scalar;
@@ -136,6 +157,7 @@ struct array_traits<D> {
   }
   static auto broadcast_columns(const D& v, std::int64_t n) { return v.replicate(1, n); }
   static auto time_slice(const D& x, std::int64_t from, std::int64_t to) { return x.middleCols(from, to - from); }
+  static auto next_step(const D& x) { return value_type::NullaryExpr(x.rows(), x.cols(), detail::next_step_op<D>{x}); }
   static auto row_slice(const D& x, std::int64_t from, std::int64_t to) { return x.middleRows(from, to - from); }
   static auto reshape(const D& x, std::int64_t n, std::int64_t m) { return x.template reshaped<Eigen::RowMajor>(n, m); }
   static auto transpose(const D& x) { return x.transpose(); }

@@ -1,0 +1,49 @@
+// Log-probabilities of tokens from logits.
+#pragma once
+
+#include <limits>
+
+#include <rto/array/array.hpp>
+#include <rto/array/mask.hpp>
+#include <rto/array/shape.hpp>
+
+namespace rto {
+
+/// log pi(v) = z_v - log sum_u e^{z_u} for every token of the vocabulary; a logit of -infinity forbids the token.
+/// \param logits [rows, vocabulary], nats; a row needs a finite entry. \returns [rows, vocabulary], nats, <= 0
+template <Array A> [[nodiscard]] value_t<A> log_softmax(const A& logits) {
+  return logits - array::broadcast_columns(array::log_sum_exp(logits), array::cols(logits));
+}
+
+/// log pi(y) = z_y - log sum_u e^{z_u} of one token per row; the array of all log-probabilities is never formed.
+///
+/// \param logits [rows, vocabulary], nats: a [batch, time, vocabulary] buffer viewed with rows = batch time
+/// \param tokens [rows, 1], ids in [0, vocabulary); give padding any id in range and mask the result
+/// \returns [rows, 1], nats, <= 0
+/// \gradient through logits: 1{v = y} - pi(v)
+/// \throws std::invalid_argument where shapes differ or an id is out of range
+/// \cost O(rows vocabulary)
+template <Array A> [[nodiscard]] auto token_log_probability(const A& logits, const index_t<A>& tokens) {
+  using namespace array;
+  require_shape("token_log_probability", "tokens", tokens, rows(logits), 1);
+  const auto chosen = gather(logits, tokens);
+  return value_t<decltype(chosen)>(chosen - log_sum_exp(logits));
+}
+
+/// Entropy -sum_v pi(v) log pi(v) of each row, with 0 log 0 = 0.
+/// \param logits [rows, vocabulary], nats. \returns [rows, 1], nats, in [0, log vocabulary]
+template <Array A> [[nodiscard]] auto token_entropy(const A& logits) {
+  using namespace array;
+  const value_t<A> log_prob = log_softmax(logits);
+  const value_t<A> finite = where_le(log_prob, -std::numeric_limits<double>::max(), 0.0, log_prob);
+  return row_sum(-exp(log_prob) * finite);
+}
+
+/// log pi(y|x) = sum_t log pi(y_t|s_t) over the valid tokens (a sum, not a mean; prompt tokens are not in the mask).
+/// \param token_log_prob [batch, time], nats; never read where `mask` is 0. \returns [batch, 1], nats
+template <Array A, GoesWith<A> M> [[nodiscard]] auto sequence_log_probability(const A& token_log_prob, const M& mask) {
+  require_same_shape("sequence_log_probability", "token_log_prob", token_log_prob, "mask", mask);
+  return array::row_sum(array::select(mask, token_log_prob, 0.0));
+}
+
+}  // namespace rto
