@@ -70,6 +70,7 @@ RTO_ARRAY_VERB(sum);         ///< sum of all entries, a scalar_t
 RTO_ARRAY_VERB(item);        ///< a scalar_t as a C++ double; the one synchronisation point with a device
 RTO_ARRAY_VERB(all_finite);  ///< bool: no NaN and no infinity; synchronises with a device
 RTO_ARRAY_VERB(max_coeff);   ///< largest entry, a scalar_t
+RTO_ARRAY_VERB(min_coeff);   ///< smallest entry, a scalar_t; of a sparse matrix 0 where nothing stored is smaller
 
 // --- Array (rank 2) ------------------------------------------------------------------------------------------------
 RTO_ARRAY_VERB(row_sum);      ///< [rows, 1]
@@ -85,6 +86,7 @@ RTO_ARRAY_VERB(linear_recurrence);  ///< (b, a[, out]): y_t = b_t + a_t y_{t+1},
 RTO_ARRAY_VERB(gather);             ///< gather(x, index): [rows, k] entries x(i, index(i, j))
 RTO_ARRAY_VERB(take);               ///< take(x, index): x [n, 1] at index [r, c] -> [r, c]; a negative index gives 0
 RTO_ARRAY_VERB(full);               ///< full(like, rows, cols, c): a new array of the kind (library, device) of `like`
+RTO_ARRAY_VERB(assign_rows);        ///< assign_rows(out, from, x): writes x into the rows of out from `from` on
 RTO_ARRAY_VERB(stack_rows);         ///< stack_rows(like, span of arrays): one below the other
 RTO_ARRAY_VERB(from_host);          ///< from_host(like, span<const double>, rows, cols), row-major
 RTO_ARRAY_VERB(index_from_host);    ///< index_from_host(like, span<const int64>, rows, cols) -> index_t
@@ -113,6 +115,10 @@ RTO_ARRAY_VERB(dense);                   ///< an owning dense matrix of the rows
 #undef RTO_ARRAY_VERB
 
 }  // namespace array
+
+/// The owning rank-2 array of the same library, scalar and device as A: what algorithms return.
+template <class A>
+using array_t = std::remove_cvref_t<decltype(array::full(std::declval<const std::remove_cvref_t<A>&>(), 0, 0, 0.0))>;
 
 /// A type on which every element-wise formula runs. Operators + - * / with itself and with numbers, and the verbs
 /// above.

@@ -67,6 +67,7 @@ template <class Derivatives> struct array_traits<Eigen::AutoDiffScalar<Derivativ
   static double item(const value_type& x) { return static_cast<double>(x.value()); }
   static bool all_finite(const value_type& x) { return std::isfinite(x.value()); }
   static value_type max_coeff(const value_type& x) { return x; }
+  static value_type min_coeff(const value_type& x) { return x; }
 };
 
 }  // namespace rto

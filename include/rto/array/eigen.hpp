@@ -143,6 +143,7 @@ struct array_traits<D> {
       return x.unaryExpr([](const scalar& v) { return of_scalar::all_finite(v); }).all();
   }
   static scalar max_coeff(const D& x) { return x.maxCoeff(); }
+  static scalar min_coeff(const D& x) { return x.minCoeff(); }
 
   static column row_sum(const D& x) { return x.rowwise().sum(); }
   static column row_max(const D& x) { return x.rowwise().maxCoeff(); }
@@ -216,6 +217,9 @@ struct array_traits<D> {
 
   static eigen_array<scalar> full(const D&, std::int64_t n, std::int64_t m, double c) {
     return eigen_array<scalar>::Constant(n, m, static_cast<scalar>(c));
+  }
+  template <class X> static void assign_rows(D& out, std::int64_t from, const X& x) {
+    out.middleRows(from, x.rows()) = x;
   }
   template <class Parts> static eigen_array<scalar> stack_rows(const D&, const Parts& parts) {
     Eigen::Index n = 0, m = 0;

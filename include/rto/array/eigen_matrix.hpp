@@ -41,6 +41,7 @@ struct array_traits<D> {
   static scalar sum(const D& x) { return x.sum(); }
   static double item(const D& x) { return static_cast<double>(x.sum()); }
   static bool all_finite(const D& x) { return x.array().isFinite().all(); }
+  static scalar min_coeff(const D& x) { return x.minCoeff(); }
   static auto row_slice(const D& x, std::int64_t from, std::int64_t to) { return x.middleRows(from, to - from); }
   static auto transpose(const D& x) { return x.transpose(); }
   static auto elementwise(const D& x) { return x.array(); }
@@ -136,6 +137,12 @@ template <class S, int Options, class Index> struct array_traits<Eigen::SparseMa
       for (typename sparse::InnerIterator it(x, k); it; ++it)
         if (!array_traits<S>::all_finite(it.value())) return false;
     return true;
+  }
+  static S min_coeff(const sparse& x) {
+    S smallest(0);
+    for (Eigen::Index k = 0; k < x.outerSize(); ++k)
+      for (typename sparse::InnerIterator it(x, k); it; ++it) smallest = std::min(smallest, it.value());
+    return smallest;
   }
   static sparse row_slice(const sparse& x, std::int64_t from, std::int64_t to) {
     return x.middleRows(static_cast<Eigen::Index>(from), static_cast<Eigen::Index>(to - from));

@@ -42,6 +42,7 @@ template <std::floating_point S> struct array_traits<S> {
   static double item(S x) { return static_cast<double>(x); }
   static bool all_finite(S x) { return std::isfinite(x); }
   static S max_coeff(S x) { return x; }
+  static S min_coeff(S x) { return x; }
 };
 
 }  // namespace rto
