@@ -1,0 +1,134 @@
+// Policies as arrays of log-probabilities [states, actions], -inf where a token is forbidden.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <boost/lexical_cast.hpp>
+
+#include <rto/array/array.hpp>
+#include <rto/array/shape.hpp>
+#include <rto/mdp/probability.hpp>
+#include <rto/mdp/token_mdp.hpp>
+
+namespace rto {
+
+namespace detail {
+inline constexpr double infinity = std::numeric_limits<double>::infinity();
+
+// x where the log-probability allows the token, `otherwise` (array or number) where it is -inf.
+template <Array L, class X, class Y>
+[[nodiscard]] array_t<L> where_allowed(const L& log_probability, const X& x, const Y& otherwise) {
+  return array::where_le(log_probability, array::full_like(log_probability, -infinity), otherwise, x);
+}
+}  // namespace detail
+
+/// pi = e^log pi, exactly 0 where the token is forbidden (a vectorised exp may leave a denormal number there).
+/// \param log_policy [N, A]  \returns [N, A]
+template <Array A> [[nodiscard]] array_t<A> probabilities(const A& log_policy) {
+  return detail::where_allowed(log_policy, array::exp(log_policy), 0.0);
+}
+
+/// log softmax of every row: log pi(a|s) = z_a - log sum_b e^z_b.
+/// \param logits [N, A] with entries < +inf; -inf forbids a token. A row of -inf stays one (and is no policy: see
+///   `validate_policy`).
+/// \returns [N, A], entries <= 0
+template <Array A> [[nodiscard]] array_t<A> log_softmax(const A& logits) {
+  const array_t<A> total = array::log_sum_exp(logits);
+  const array_t<A> shift = detail::where_allowed(total, total, 0.0);
+  return logits - array::broadcast_columns(shift, array::cols(logits));
+}
+
+/// Throws unless every row of `log_policy` is a probability distribution: sum one to `probability_tolerance`, no NaN.
+/// A row that forbids every token is none.
+/// \param name of the argument, for the message
+/// \throws std::domain_error naming the first bad row
+/// \cost O(N A), synchronises with a device
+template <Array A> void validate_policy(const A& log_policy, const char* name = "log_policy") {
+  const array_t<A> sums = array::row_sum(array::exp(log_policy));
+  if (array::rows(sums) == 0) return;
+  const double tolerance = probability_tolerance(log_policy);
+  if (array::all_finite(sums) && array::item(array::max_coeff(array::abs(sums - 1.0))) <= tolerance) return;
+  const std::vector<double> host = array::to_host(sums);
+  for (std::size_t row = 0; row < host.size(); ++row)
+    if (!(std::abs(host[row] - 1) <= tolerance))
+      throw std::domain_error("rto::validate_policy: need probabilities of " + std::string(name) +
+                              " that sum to 1 in every row, got " + boost::lexical_cast<std::string>(host[row]) +
+                              " in row " + std::to_string(row));
+}
+
+/// The policy of logits: `log_softmax`, validated.
+/// \throws std::domain_error for NaN, +inf, or a row that forbids every token
+template <Array A> [[nodiscard]] array_t<A> policy_from_logits(const A& logits) {
+  const array_t<A> log_policy = log_softmax(logits);
+  validate_policy(log_policy, "the logits' policy");
+  return log_policy;
+}
+
+/// KL(p || q) = sum_a p_a log(p_a / q_a) of every row, nats; +inf where p leaves the support of q.
+///
+/// Summed as p log(p/q) - p + q, whose terms are non-negative: exact zero for equal rows and a small relative error
+/// where p is close to q, where the plain sum cancels.
+/// \param log_p, log_q policies of one shape [N, A]
+/// \returns [N, 1], >= 0
+template <Array P, GoesWith<P> Q> [[nodiscard]] array_t<P> kl_divergence(const P& log_p, const Q& log_q) {
+  require_same_shape("kl_divergence", "log_p", log_p, "log_q", log_q);
+  const array_t<P> p = probabilities(log_p), q = probabilities(log_q);
+  const array_t<P> log_ratio = detail::where_allowed(log_p, detail::where_allowed(log_q, log_p - log_q, 0.0), 0.0);
+  const array_t<P> small = array::clamp(log_ratio, -1.0, 1.0);  // a safe argument on the branch not taken
+  const array_t<P> terms = array::where_le(array::abs(log_ratio), array::full_like(p, 1.0),
+                                           p * (small + array::expm1(-small)), p * log_ratio - p + q);
+  const array_t<P> inside = detail::where_allowed(log_q, terms, detail::infinity);
+  return array::row_sum(detail::where_allowed(log_p, inside, q));
+}
+
+/// Draws tokens from a policy array: a callable (state, rng) -> token for `sample_trajectory`. Holds the model by
+/// reference and a host copy of the probabilities.
+template <class Mdp> class tabular_sampler {
+ public:
+  /// \param mdp with row(state)  \param log_policy [N, A]
+  /// \throws std::domain_error where it is no policy
+  template <Array A>
+  tabular_sampler(const Mdp& mdp, const A& log_policy)
+      : mdp_(&mdp), actions_(static_cast<std::size_t>(array::cols(log_policy))) {
+    require_shape("tabular_sampler", "log_policy", log_policy, mdp.states(), mdp.actions());
+    validate_policy(log_policy);
+    probabilities_ = array::to_host(probabilities(log_policy));
+  }
+  /// \cost O(A)
+  template <class URBG> [[nodiscard]] std::int64_t operator()(const state_t<Mdp>& state, URBG& rng) const {
+    const auto from = static_cast<std::size_t>(mdp_->row(state)) * actions_;
+    return draw_index(std::span(probabilities_).subspan(from, actions_), rng);
+  }
+
+ private:
+  const Mdp* mdp_;
+  std::size_t actions_;
+  std::vector<double> probabilities_;  // [N, A]
+};
+
+/// The same from a callable log_policy(state, token), for models that are not stored.
+template <class Mdp, class LogPolicy> class log_policy_sampler {
+ public:
+  log_policy_sampler(const Mdp& mdp, LogPolicy log_policy) : mdp_(&mdp), log_policy_(std::move(log_policy)) {}
+
+  template <class URBG> [[nodiscard]] std::int64_t operator()(const state_t<Mdp>& state, URBG& rng) {
+    probabilities_.clear();
+    for (std::int64_t token = 0; token < mdp_->actions(); ++token)
+      probabilities_.push_back(std::exp(static_cast<double>(log_policy_(state, token))));
+    return draw_index(probabilities_, rng);
+  }
+
+ private:
+  const Mdp* mdp_;
+  LogPolicy log_policy_;
+  std::vector<double> probabilities_;
+};
+
+}  // namespace rto
