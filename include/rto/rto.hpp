@@ -1,0 +1,70 @@
+// Everything, for users: `#include <rto/rto.hpp>`. Nothing inside the library includes this header.
+// Only the autodiff scalar stays out (rto/array/autodiff.hpp), since it costs compile time and few programs need it.
+#pragma once
+
+#include <rto/array/array.hpp>
+#include <rto/array/eigen.hpp>
+#include <rto/array/eigen_matrix.hpp>
+#include <rto/array/executor.hpp>
+#include <rto/array/linear_algebra.hpp>
+#include <rto/array/mask.hpp>
+#include <rto/array/scalar.hpp>
+#include <rto/array/shape.hpp>
+
+#include <rto/mdp/finite_mdp.hpp>
+#include <rto/mdp/occupancy.hpp>
+#include <rto/mdp/policy.hpp>
+#include <rto/mdp/probability.hpp>
+#include <rto/mdp/token_mdp.hpp>
+#include <rto/mdp/token_tree.hpp>
+#include <rto/mdp/token_trie.hpp>
+#include <rto/mdp/token_trie_builder.hpp>
+#include <rto/mdp/trajectory.hpp>
+
+#include <rto/preference/bradley_terry.hpp>
+#include <rto/preference/comparison.hpp>
+
+#include <rto/reward/ball_newton_step.hpp>
+#include <rto/reward/confidence_set.hpp>
+#include <rto/reward/implicit_reward.hpp>
+#include <rto/reward/linear_reward.hpp>
+#include <rto/reward/nonnegative_combination.hpp>
+#include <rto/reward/pessimism.hpp>
+#include <rto/reward/reward_estimate.hpp>
+#include <rto/reward/reward_mle.hpp>
+#include <rto/reward/reward_mle_newton.hpp>
+#include <rto/reward/row_space.hpp>
+#include <rto/reward/separability.hpp>
+#include <rto/reward/shifted_likelihood.hpp>
+#include <rto/reward/token_reward.hpp>
+
+#include <rto/planning/kl_regularized_planning.hpp>
+#include <rto/planning/policy_evaluation.hpp>
+#include <rto/planning/soft_bellman.hpp>
+
+#include <rto/exploration/best_first_search.hpp>
+#include <rto/exploration/canonical_instance.hpp>
+#include <rto/exploration/child_order.hpp>
+#include <rto/exploration/feedback.hpp>
+#include <rto/exploration/leaf_mass_tree.hpp>
+#include <rto/exploration/search_result.hpp>
+#include <rto/exploration/sentence_search.hpp>
+#include <rto/exploration/token_log_probability_model.hpp>
+#include <rto/exploration/token_search.hpp>
+
+#include <rto/advantage/generalized_advantage_estimates.hpp>
+#include <rto/advantage/returns.hpp>
+#include <rto/advantage/whitening.hpp>
+
+#include <rto/loss/aggregation.hpp>
+#include <rto/loss/clipped_surrogate_loss.hpp>
+#include <rto/loss/dpo_loss.hpp>
+#include <rto/loss/kl_estimators.hpp>
+#include <rto/loss/token_log_probability.hpp>
+#include <rto/loss/value_loss.hpp>
+
+#include <rto/theory/concentrability.hpp>
+#include <rto/theory/sample_complexity.hpp>
+#include <rto/theory/suboptimality.hpp>
+
+#include <rto/version.hpp>
