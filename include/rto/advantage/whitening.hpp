@@ -9,10 +9,6 @@
 
 namespace rto {
 
-namespace detail {
-inline constexpr double infinity = std::numeric_limits<double>::infinity();
-}
-
 struct whitening_options {
   bool unbiased = false;  // divide by N - 1 instead of N
   bool center = true;     // subtract the mean; without it only the scale changes

@@ -3,6 +3,7 @@
 
 #include <concepts>
 #include <cstdint>
+#include <limits>
 #include <stdexcept>
 #include <string>
 #include <type_traits>
@@ -12,6 +13,10 @@
 #include <rto/array/array.hpp>
 
 namespace rto {
+
+namespace detail {
+inline constexpr double infinity = std::numeric_limits<double>::infinity();
+}
 
 /// Anything that has rows and columns: an array, a matrix, a sparse design.
 template <class A>

@@ -30,7 +30,7 @@ struct aggregation_options {
 /// \throws std::domain_error where global_count is not positive
 template <Array M> [[nodiscard]] value_t<M> aggregation_weights(const M& mask, aggregation_options options = {}) {
   using namespace array;
-  constexpr double infinity = std::numeric_limits<double>::infinity();
+  using detail::infinity;
   if (options.global_count)
     require_domain(*options.global_count > 0, "aggregation_weights", "global_count > 0", *options.global_count);
   // 1 / count of one kind of unit: of those counted here, or of all of the step.

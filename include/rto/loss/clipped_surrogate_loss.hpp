@@ -43,7 +43,7 @@ template <Elementwise A, GoesWith<A> B, GoesWith<A> C, class Out>
 void clipped_surrogate_token_loss(const A& log_prob, const B& old_log_prob, const C& advantage,
                                   clipped_surrogate_options options, Out&& out) {
   using namespace array;
-  constexpr double infinity = std::numeric_limits<double>::infinity();
+  using detail::infinity;
   require_same_shape("clipped_surrogate_token_loss", "log_prob", log_prob, "old_log_prob", old_log_prob);
   require_same_shape("clipped_surrogate_token_loss", "log_prob", log_prob, "advantage", advantage);
   const detail::log_clip limit("clipped_surrogate_token_loss", options.clip);

@@ -20,7 +20,6 @@
 namespace rto {
 
 namespace detail {
-inline constexpr double infinity = std::numeric_limits<double>::infinity();
 
 // x where the log-probability allows the token, `otherwise` (array or number) where it is -inf.
 template <Array L, class X, class Y>

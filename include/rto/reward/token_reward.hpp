@@ -119,7 +119,7 @@ template <Array A>
                                                             const token_reward_recipe& recipe) {
   using namespace array;
   constexpr const char* name = "token_reward";
-  constexpr double infinity = std::numeric_limits<double>::infinity();
+  using detail::infinity;
   const auto finite = [](double c) { return c > -infinity && c < infinity; };
   require_domain(recipe.implicit >= 0 && recipe.implicit < infinity, name, "0 <= implicit < infinity", recipe.implicit);
   require_domain(recipe.kl >= 0 && recipe.kl < infinity, name, "0 <= kl < infinity", recipe.kl);
