@@ -1,0 +1,106 @@
+#include "sim/report/drawing.hpp"
+
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <string_view>
+
+extern "C" char** environ;
+
+namespace rto::sim {
+namespace {
+
+// A file in memory: a script and a picture go through without touching a disk that may be full.
+class memory_file {
+ public:
+  explicit memory_file(const char* name) : descriptor_(memfd_create(name, MFD_CLOEXEC)) {}
+  memory_file(const memory_file&) = delete;
+  memory_file& operator=(const memory_file&) = delete;
+  ~memory_file() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+  }
+
+  int descriptor() const { return descriptor_; }
+
+  bool write(std::string_view text) const {
+    while (!text.empty()) {
+      const ssize_t wrote = ::write(descriptor_, text.data(), text.size());
+      if (wrote <= 0) return false;
+      text.remove_prefix(static_cast<std::size_t>(wrote));
+    }
+    return ::lseek(descriptor_, 0, SEEK_SET) == 0;
+  }
+
+  std::string read() const {
+    std::string text(static_cast<std::size_t>(std::max<off_t>(0, ::lseek(descriptor_, 0, SEEK_END))), '\0');
+    ::lseek(descriptor_, 0, SEEK_SET);
+    std::size_t done = 0;
+    while (done < text.size()) {
+      const ssize_t got = ::read(descriptor_, text.data() + done, text.size() - done);
+      if (got <= 0) break;
+      done += static_cast<std::size_t>(got);
+    }
+    text.resize(done);
+    return text;
+  }
+
+ private:
+  int descriptor_;
+};
+
+// What gnuplot prints for a script; empty when it is not there or fails.
+std::string run_gnuplot(const std::string& script, const char* option = nullptr) {
+  const memory_file input("script"), output("picture");
+  if (input.descriptor() < 0 || output.descriptor() < 0 || !input.write(script)) return "";
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, input.descriptor(), STDIN_FILENO);
+  posix_spawn_file_actions_adddup2(&actions, output.descriptor(), STDOUT_FILENO);
+  posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+  std::string program = "gnuplot", argument = option == nullptr ? "" : option;
+  char* arguments[] = {program.data(), option == nullptr ? nullptr : argument.data(), nullptr};
+  pid_t child = 0;
+  const int spawned = posix_spawnp(&child, program.c_str(), &actions, nullptr, arguments, environ);
+  posix_spawn_file_actions_destroy(&actions);
+  int status = 0;
+  if (spawned != 0 || ::waitpid(child, &status, 0) != child || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
+    return "";
+  return output.read();
+}
+
+void replace_all(std::string& text, const std::string& what, const std::string& by) {
+  for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + by.size()))
+    text.replace(at, what.size(), by);
+}
+
+// Gnuplot's file as one element: no prolog, ids of its own, width and height left to the page.
+std::string as_element(std::string svg, const std::string& id) {
+  const std::size_t start = svg.find("<svg");
+  const std::size_t end = svg.rfind("</svg>");
+  if (start == std::string::npos || end == std::string::npos) return "";
+  svg = svg.substr(start, end + 6 - start);
+  for (const auto& [open, close] : {std::pair("id=\"", "\""), std::pair("id='", "'")})
+    replace_all(svg, std::string(" ") + open, std::string(" ") + open + id + "-");
+  replace_all(svg, "href=\"#", "href=\"#" + id + "-");
+  replace_all(svg, "href='#", "href='#" + id + "-");
+  replace_all(svg, "url(#", "url(#" + id + "-");
+  return svg;
+}
+
+}  // namespace
+
+bool gnuplot_available() {
+  static const bool available = !run_gnuplot("", "--version").empty();
+  return available;
+}
+
+std::string figure_svg(const figure& f) {
+  if (!f.svg.empty()) return f.svg;
+  if (f.panels.empty() || !gnuplot_available()) return "";
+  return as_element(run_gnuplot(gnuplot_script(f)), f.id);
+}
+
+}  // namespace rto::sim

@@ -1,0 +1,26 @@
+#pragma once
+// Figures drawn in the house style by gnuplot, called as a program.
+#include <string>
+#include <vector>
+
+#include "sim/engine/figure.hpp"
+
+namespace rto::sim {
+
+/// True when gnuplot can be run.
+bool gnuplot_available();
+
+/// The figure as one <svg> element that scales with its container. Its ids begin with the figure's own id, so that
+/// several fit on one page. Empty when gnuplot is not there or fails; a drawing made by code is returned as it is.
+std::string figure_svg(const figure& f);
+
+/// The gnuplot script behind a figure. \throws std::invalid_argument when a curve's vectors differ in length
+std::string gnuplot_script(const figure& f);
+
+/// The figure's numbers: panel, series, x, y, low, high.
+std::string figure_csv(const figure& f);
+
+/// Marks on a logarithmic axis from `low` to `high`, both positive: powers of ten, or 1-2-5 steps on a short axis.
+std::vector<double> logarithmic_ticks(double low, double high);
+
+}  // namespace rto::sim

@@ -1,0 +1,283 @@
+// The house style: one script a figure, explicit ranges and ticks, a palette that colour-blind readers can tell apart.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <stdexcept>
+
+#include "sim/engine/check.hpp"
+#include "sim/report/drawing.hpp"
+
+namespace rto::sim {
+namespace {
+
+// Okabe and Ito's palette, darkest first.
+constexpr std::array palette = {"#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#444444"};
+constexpr std::array point_types = {7, 5, 9, 13, 11, 6, 4};
+
+constexpr int panel_width = 470, plot_height = 300, legend_line = 21, title_height = 26;
+
+std::string quoted(const std::string& text) {
+  std::string out = "'";
+  for (const char c : text) {
+    if (c == '\'') out += '\'';
+    out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
+  }
+  return out + "'";
+}
+
+struct span {
+  double low = std::numeric_limits<double>::infinity(), high = -low;
+  bool empty() const { return !(low <= high); }
+  void include(double x, bool logarithmic) {
+    if (!std::isfinite(x) || (logarithmic && x <= 0)) return;
+    low = std::min(low, x);
+    high = std::max(high, x);
+  }
+};
+
+// The range of an axis: of the data with a margin, or as the figure says.
+span range_of(const panel& p, const axis& a, bool horizontal) {
+  span data;
+  bool bars = false;
+  for (const series& s : p.curves) {
+    const bool measured = s.style != mark::bound && s.style != mark::prediction;
+    for (const double v : horizontal ? s.x : s.y) data.include(v, a.logarithmic);
+    // Intervals that reach far below a logarithmic axis must not squeeze what is measured.
+    if (!horizontal && measured && !a.logarithmic) {
+      for (const double v : s.low) data.include(v, false);
+    }
+    if (!horizontal && measured) {
+      for (const double v : s.high) data.include(v, a.logarithmic);
+    }
+    bars = bars || s.style == mark::bars;
+  }
+  if (!horizontal && a.logarithmic) {
+    const double floor = data.low / 10;
+    for (const series& s : p.curves) {
+      for (const double v : s.low) data.include(std::max(v, floor), true);
+    }
+  }
+  if (data.empty()) data = {a.logarithmic ? 0.1 : 0.0, 1.0};
+  if (bars && !horizontal && !a.logarithmic) data.include(0, false);
+  if (a.logarithmic) {
+    const double margin = std::max(std::pow(data.high / data.low, 0.05), 1.1);
+    data = {data.low / margin, data.high * margin};
+  } else {
+    double margin = 0.05 * (data.high - data.low);
+    if (margin == 0) margin = data.high == 0 ? 1 : 0.1 * std::abs(data.high);
+    // A quantity that starts at zero gets an axis that does.
+    const bool from_zero = data.low == 0;
+    data = {from_zero && !horizontal ? 0 : data.low - margin, data.high + margin};
+  }
+  if (!std::isnan(a.minimum)) data.low = a.minimum;
+  if (!std::isnan(a.maximum)) data.high = a.maximum;
+  return data;
+}
+
+std::string axis_script(const axis& a, const char* name, const span& range) {
+  std::string text = fmt::format("set {0}label {1} noenhanced\nset {0}range [{2:.10g}:{3:.10g}]\n", name,
+                                 quoted(a.label), range.low, range.high);
+  if (!a.logarithmic)
+    return text + fmt::format("unset logscale {0}\nset {0}tics autofreq\nset format {0} '%.6g'\n", name);
+  text += fmt::format("set logscale {0} 10\nunset m{0}tics\n", name);
+  std::string ticks;
+  for (const double t : logarithmic_ticks(range.low, range.high)) {
+    const double exponent = std::round(std::log10(t));
+    const bool power = std::abs(std::log10(t) - exponent) < 1e-9;
+    const bool plain = t >= 0.009 && t <= 20000;
+    ticks += fmt::format("{}{} {:.10g}", ticks.empty() ? "" : ", ",
+                         plain   ? quoted(fmt::format("{:.6g}", t))
+                         : power ? fmt::format("'10^{{{:.0f}}}'", exponent)
+                                 : fmt::format("'{:.0f}·10^{{{:.0f}}}'", t / std::pow(10, std::floor(std::log10(t))),
+                                               std::floor(std::log10(t))),
+                         t);
+  }
+  return text + fmt::format("set {}tics ({})\n", name, ticks);
+}
+
+// Lines of the legend: two columns where all labels are short.
+int legend_columns(const panel& p) {
+  std::size_t longest = 0, labelled = 0;
+  for (const series& s : p.curves) {
+    longest = std::max(longest, s.label.size());
+    labelled += s.label.empty() ? 0 : 1;
+  }
+  return labelled > 2 && longest <= 24 ? 2 : 1;
+}
+
+int legend_lines(const panel& p) {
+  const auto labelled = static_cast<int>(
+      std::count_if(p.curves.begin(), p.curves.end(), [](const series& s) { return !s.label.empty(); }));
+  if (p.curves.size() == 1) return 0;
+  return (labelled + legend_columns(p) - 1) / legend_columns(p);
+}
+
+std::string cell(double x, bool logarithmic) {
+  return std::isfinite(x) && !(logarithmic && x <= 0) ? fmt::format("{:.12g}", x) : "NaN";
+}
+
+}  // namespace
+
+std::vector<double> logarithmic_ticks(double low, double high) {
+  std::vector<double> ticks;
+  const double decades = std::log10(high / low);
+  const int first = static_cast<int>(std::floor(std::log10(low))), last = static_cast<int>(std::ceil(std::log10(high)));
+  const auto add = [&](double t) {
+    if (t >= low * (1 - 1e-9) && t <= high * (1 + 1e-9)) ticks.push_back(t);
+  };
+  if (decades > 2.2) {
+    const int step = std::max(1, static_cast<int>(std::ceil(decades / 7)));
+    for (int e = first; e <= last; ++e) {
+      if (e % step == 0) add(std::pow(10, e));
+    }
+  } else {
+    for (int e = first; e <= last; ++e) {
+      for (const double m : {1.0, 2.0, 5.0}) add(m * std::pow(10, e));
+    }
+    if (ticks.size() < 3) {  // a short axis: every unit
+      ticks.clear();
+      for (int e = first; e <= last; ++e) {
+        for (int m = 1; m <= 9; ++m) add(m * std::pow(10, e));
+      }
+    }
+  }
+  return ticks;
+}
+
+std::string gnuplot_script(const figure& f) {
+  const int panels = static_cast<int>(f.panels.size());
+  int lines = 0;
+  bool titled = false;
+  for (const panel& p : f.panels) {
+    lines = std::max(lines, legend_lines(p));
+    titled = titled || !p.title.empty();
+  }
+  const int width = panels == 1 ? 620 : panel_width * panels;
+  const int legend = lines > 0 ? lines * legend_line + 8 : 0;
+  const int height = plot_height + 66 + (titled ? title_height : 8) + legend;
+  std::string text = fmt::format(
+      "set encoding utf8\n"
+      "set terminal svg size {},{} dynamic enhanced font 'Helvetica,Arial,sans-serif,14' background rgb 'white'\n"
+      "set border 3 linecolor rgb '#555555'\n"
+      "set tics nomirror out scale 0.6 textcolor rgb '#333333'\n"
+      "set grid linecolor rgb '#E4E4E4' linetype 1 linewidth 1\n"
+      "set style fill solid 0.85 noborder\n"
+      "set errorbars 0.6\n"
+      "set datafile missing 'NaN'\n"
+      "set multiplot\n",
+      width, height);
+
+  for (int i = 0; i < panels; ++i) {
+    const panel& p = f.panels[static_cast<std::size_t>(i)];
+    std::string plots;
+    std::string blocks;
+    std::vector<std::string> bands, curves;
+    for (std::size_t k = 0; k < p.curves.size(); ++k) {
+      const series& s = p.curves[k];
+      const bool interval = !s.low.empty() || !s.high.empty();
+      if (s.x.size() != s.y.size() || (interval && (s.low.size() != s.y.size() || s.high.size() != s.y.size())))
+        throw std::invalid_argument(fmt::format(
+            "rto::sim::gnuplot_script: x, y, low and high of equal length in series \"{}\" of {}, got {}, {}, {}, {}",
+            s.label, f.id, s.x.size(), s.y.size(), s.low.size(), s.high.size()));
+      const std::string block = fmt::format("$p{}s{}", i, k);
+      blocks += block + " << EOD\n";
+      const double floor = p.y.logarithmic ? 1e-300 : -std::numeric_limits<double>::infinity();
+      for (std::size_t j = 0; j < s.x.size(); ++j) {
+        blocks += cell(s.x[j], p.x.logarithmic) + ' ' + cell(s.y[j], p.y.logarithmic);
+        if (interval)
+          blocks += ' ' + cell(std::max(s.low[j], floor), p.y.logarithmic) + ' ' + cell(s.high[j], p.y.logarithmic);
+        blocks += '\n';
+      }
+      blocks += "EOD\n";
+      const char* colour = palette[k % palette.size()];
+      const std::string title =
+          s.label.empty() || p.curves.size() == 1 ? "notitle" : fmt::format("title {} noenhanced", quoted(s.label));
+      const std::string points =
+          fmt::format("pointtype {} pointsize 0.55 linecolor rgb '{}'", point_types[k % point_types.size()], colour);
+      switch (s.style) {
+        case mark::line:
+          if (interval)
+            bands.push_back(fmt::format(
+                "{} using 1:3:4 with filledcurves linecolor rgb '{}' fillstyle transparent solid 0.18 noborder notitle",
+                block, colour));
+          curves.push_back(fmt::format("{} using 1:2 with linespoints linewidth 2 {} {}", block, points, title));
+          break;
+        case mark::points:
+          curves.push_back(
+              interval ? fmt::format("{} using 1:2:3:4 with yerrorbars linewidth 1.5 {} {}", block, points, title)
+                       : fmt::format("{} using 1:2 with points {} {}", block, points, title));
+          break;
+        case mark::prediction:
+          curves.push_back(fmt::format("{} using 1:2 with lines linewidth 2 dashtype (9,5) linecolor rgb '{}' {}",
+                                       block, colour, title));
+          break;
+        case mark::bound:
+          curves.push_back(fmt::format("{} using 1:2 with lines linewidth 2 dashtype (2,4) linecolor rgb '{}' {}",
+                                       block, colour, title));
+          break;
+        case mark::steps:
+          curves.push_back(
+              fmt::format("{} using 1:2 with steps linewidth 2 linecolor rgb '{}' {}", block, colour, title));
+          break;
+        case mark::bars:
+          curves.push_back(fmt::format("{} using 1:2 with boxes linecolor rgb '{}' {}", block, colour, title));
+          if (interval)
+            curves.push_back(fmt::format(
+                "{} using 1:2:3:4 with yerrorbars linewidth 1.5 pointsize 0 linecolor rgb '#333333' notitle", block));
+          break;
+      }
+    }
+    bands.insert(bands.end(), curves.begin(), curves.end());
+    for (const std::string& one : bands) plots += (plots.empty() ? "" : ", \\\n  ") + one;
+    if (plots.empty()) plots = "NaN notitle";
+
+    const double left = static_cast<double>(i) / panels, right = static_cast<double>(i + 1) / panels;
+    text += blocks;
+    text += fmt::format("set lmargin at screen {:.5f}\nset rmargin at screen {:.5f}\n", left + 78.0 / width,
+                        right - 20.0 / width);
+    text += fmt::format("set tmargin at screen {:.5f}\nset bmargin at screen {:.5f}\n",
+                        1 - static_cast<double>(titled ? title_height + 6 : 14) / height,
+                        static_cast<double>(legend + 58) / height);
+    text += p.title.empty() ? "unset title\n" : fmt::format("set title {} noenhanced offset 0,-0.4\n", quoted(p.title));
+    text += axis_script(p.x, "x", range_of(p, p.x, true)) + axis_script(p.y, "y", range_of(p, p.y, false));
+    if (legend_lines(p) == 0) {
+      text += "unset key\n";
+    } else {
+      text += fmt::format(
+          "set key at screen {:.5f}, screen {:.5f} left bottom vertical maxcolumns {} maxrows {} Left reverse samplen "
+          "2.6 spacing 1.15 "
+          "width 1 noenhanced textcolor rgb '#222222'\n",
+          left + 60.0 / width, 6.0 / height, legend_columns(p), legend_lines(p));
+    }
+    // Bars as wide as their distance allows.
+    text += "set boxwidth 0.7 relative\n";
+    text += "plot " + plots + "\n";
+  }
+  return text + "unset multiplot\n";
+}
+
+std::string figure_csv(const figure& f) {
+  const auto field = [](const std::string& text) {
+    if (text.find_first_of(",\"\n") == std::string::npos) return text;
+    std::string out = "\"";
+    for (const char c : text) {
+      if (c == '"') out += '"';
+      out += c;
+    }
+    return out + "\"";
+  };
+  std::string csv = "panel,series,x,y,low,high\n";
+  for (const panel& p : f.panels) {
+    for (const series& s : p.curves) {
+      for (std::size_t i = 0; i < s.x.size(); ++i) {
+        csv += fmt::format("{},{},{},{}", field(p.title), field(s.label), s.x[i], s.y[i]);
+        csv += i < s.low.size() && i < s.high.size() ? fmt::format(",{},{}\n", s.low[i], s.high[i]) : ",,\n";
+      }
+    }
+  }
+  return csv;
+}
+
+}  // namespace rto::sim

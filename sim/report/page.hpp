@@ -1,0 +1,23 @@
+#pragma once
+// report.html: one self-contained page.
+#include <string>
+#include <vector>
+
+#include "sim/engine/run.hpp"
+
+namespace rto::sim {
+
+/// A figure as it goes on the page. `svg` is empty where gnuplot is missing.
+struct drawn_figure {
+  const figure* what;
+  std::string svg;
+};
+
+/// The whole page. \param figures one list a claim, in order  \param threads of the run
+std::string report_page(const run_result& run, const run_options& options,
+                        const std::vector<std::vector<drawn_figure>>& figures);
+
+/// &, <, > and " as HTML entities.
+std::string escaped(const std::string& text);
+
+}  // namespace rto::sim
