@@ -2,6 +2,7 @@
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
+# Header-only: nothing in it depends on the architecture.
 set(rto_install_cmakedir "${CMAKE_INSTALL_DATADIR}/cmake/rto")
 
 install(TARGETS rto EXPORT rtoTargets FILE_SET HEADERS DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" COMPONENT rto_development)

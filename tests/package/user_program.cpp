@@ -1,11 +1,12 @@
-// The program of a user: the umbrella header, an option aggregate of the standard library's kind, nothing of the tests.
+// The program of a user: the umbrella header, and one call whose value is known.
+#include <cmath>
 #include <cstdio>
-#include <rto/version.hpp>
-#if __has_include(<rto/rto.hpp>)
 #include <rto/rto.hpp>
-#endif
 
 int main() {
-  std::printf("rto %d.%d.%d\n", rto::version.major_number, rto::version.minor_number, rto::version.patch_number);
-  return rto::version == rto::version_number{RTO_VERSION_MAJOR, RTO_VERSION_MINOR, RTO_VERSION_PATCH} ? 0 : 1;
+  // The margin is 0.5 (2 - 1) and the loss -log sigmoid(0.5).
+  const double loss = rto::dpo_loss(2.0, 1.0, {.beta = 0.5});
+  std::printf("rto %d.%d.%d: dpo_loss %.17g\n", rto::version.major_number, rto::version.minor_number,
+              rto::version.patch_number, loss);
+  return std::abs(loss - std::log1p(std::exp(-0.5))) < 1e-15 ? 0 : 1;
 }
