@@ -8,6 +8,8 @@
 #include <stdexcept>
 #include <string>
 
+#include <rto/exploration/token_log_probability_model.hpp>
+
 namespace rto {
 
 namespace detail {
