@@ -32,12 +32,12 @@ TEST_CASE("value_coverage is the norm in the inverse covariance") {
   covariance << 4, 1, 1, 3;
   x << 2, 1;
   v << 1, -1;
-  const matrix lower = covariance.llt().matrixL();
+  const auto sigma = rto::factorize_covariance(covariance, 1.0);
   const matrix difference = x - v;
-  CHECK(rto::value_coverage(x, v, lower) ==
+  CHECK(rto::value_coverage(x, v, sigma) ==
         Approx(std::sqrt((difference.transpose() * covariance.inverse() * difference)(0, 0))));
-  CHECK(rto::value_coverage(x, x, lower) == 0.0);
-  CHECK_THROWS_AS(rto::value_coverage(covariance, v, lower), std::invalid_argument);
+  CHECK(rto::value_coverage(x, x, sigma) == 0.0);
+  CHECK_THROWS_AS(rto::value_coverage(covariance, v, sigma), std::invalid_argument);
 }
 
 TEST_CASE("concentrability_coefficient is infinite exactly where the data miss what the policy visits") {

@@ -49,6 +49,9 @@ template <class X> using dense_t = typename traits_of<X>::dense_type;
 /// The element-wise array that shares the entries of a matrix: what formulas on margins, labels and weights use.
 template <class M> using elementwise_t = value_t<decltype(array::elementwise(std::declval<const M&>()))>;
 
+/// The dense matrix type that goes with an array type.
+template <class A> using matrix_t = dense_t<decltype(array::matrix(std::declval<const std::remove_cvref_t<A>&>()))>;
+
 /// <a, b> of two [d, 1] matrices as a C++ number; synchronises with a device.
 template <LinearAlgebra M> [[nodiscard]] double inner_product(const M& a, const M& b) {
   return array::item(array::transposed_product(a, b));

@@ -7,6 +7,8 @@
 #include <rto/array/array.hpp>
 #include <rto/array/linear_algebra.hpp>
 #include <rto/array/shape.hpp>
+#include <rto/reward/confidence_set.hpp>
+#include <rto/reward/pessimism.hpp>
 
 namespace rto {
 
@@ -38,17 +40,16 @@ template <LinearAlgebra M> [[nodiscard]] value_t<M> expected_features(const M& o
 ///   Jordan 2023, arXiv 2301.11270
 /// \param expected E_{d^pi} phi [d, 1]
 /// \param reference v [d, 1]
-/// \param covariance_factor lower Cholesky factor L of Sigma_D = L L^T [d, d]
+/// \param covariance Sigma_D of dimension d
 /// \throws std::invalid_argument for wrong shapes
 /// \cost O(d^2); synchronises with a device
 template <LinearAlgebra M>
-[[nodiscard]] double value_coverage(const M& expected, const M& reference, const M& covariance_factor) {
-  const auto d = array::rows(covariance_factor);
+[[nodiscard]] double value_coverage(const M& expected, const M& reference, const regularized_covariance<M>& covariance) {
+  const auto d = array::rows(covariance.matrix);
   require_shape("value_coverage", "expected", expected, d, 1);
   require_shape("value_coverage", "reference", reference, d, 1);
-  const value_t<M> difference = expected - reference;
-  const value_t<M> whitened = array::solve_lower(covariance_factor, difference);
-  return array::item(array::sqrt(array::sum(array::elementwise(whitened) * array::elementwise(whitened))));
+  const M difference = expected - reference;
+  return array::item(elliptical_norms(M(array::transpose(difference)), covariance));
 }
 
 /// max_{s,a} d^pi(s,a) / d^data(s,a), the single-policy concentrability coefficient: finite iff the data reach all that

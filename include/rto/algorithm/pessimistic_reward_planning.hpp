@@ -1,0 +1,121 @@
+// Algorithm 1: comparisons in, policy out.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <span>
+
+#include <rto/array/array.hpp>
+#include <rto/array/linear_algebra.hpp>
+#include <rto/array/shape.hpp>
+#include <rto/mdp/token_mdp.hpp>
+#include <rto/planning/kl_regularized_planning.hpp>
+#include <rto/preference/comparison.hpp>
+#include <rto/preference/trajectory_features.hpp>
+#include <rto/reward/confidence_set.hpp>
+#include <rto/reward/pessimism.hpp>
+#include <rto/reward/reward_mle.hpp>
+#include <rto/theory/structural_kernel.hpp>
+
+namespace rto {
+
+struct pessimistic_reward_planning_options {
+  double beta = 1;    ///< KL coefficient in [0, infinity], reward units a nat
+  double lambda = 1;  ///< ridge of Sigma_D, > 0
+  /// rho, finite and >= 0; empty: the radius of Lemma A.1 from `bound` and `delta`.
+  std::optional<double> radius = std::nullopt;
+  double bound = std::numeric_limits<double>::infinity();  ///< B >= ||theta*||, of the maximum-likelihood estimate too
+  double delta = 0.05;                                     ///< failure probability of the radius, in (0, 1)
+  /// Take the bonus of the features projected off the structural kernel: the part of the bonus that no data can reduce
+  /// goes, and with it the inconsistency it can cause.
+  bool quotient_features = false;
+  reward_mle_options mle = {};  ///< `bound` above overrides its bound
+};
+
+/// What Algorithm 1 computes on the way to its policy.
+template <class A> struct pessimistic_reward_plan {
+  reward_estimate<matrix_t<A>> estimate;           ///< theta_hat and how it was found
+  regularized_covariance<matrix_t<A>> covariance;  ///< Sigma_D with its factor
+  double radius = 0;                               ///< rho
+  A bonus;                                         ///< ||phi(s,a)||_{Sigma_D^-1} [states, actions]
+  A reward;                                        ///< r_hat = <theta_hat, phi> - rho bonus [states, actions]
+  optimal_plan<A> plan;                            ///< pi_hat, optimal for r_hat
+};
+
+/// The radius of Lemma A.1 for a set of comparisons and its estimate.
+/// \param bound B  \param lambda ridge > 0  \param delta failure probability in (0, 1)
+/// \throws std::domain_error
+/// \cost O(n d)
+template <DesignMatrix X>
+[[nodiscard]] double confidence_radius(const comparison_set<X>& comparisons, std::int64_t rank, double bound,
+                                       double lambda, double delta) {
+  using M = dense_t<X>;
+  double largest = 0;
+  if (comparisons.size() > 0) {
+    const M squares = array::row_squared_norms(comparisons.features);
+    largest = array::item(array::max_coeff(array::elementwise(squares)));
+  }
+  return confidence_radius({.rank = rank, .max_row_norm = std::sqrt(largest), .bound = bound, .lambda = lambda,
+                            .delta = delta});
+}
+
+/// Algorithm 1, pessimistic reward planning: (1) theta_hat by maximum likelihood (4.1), (2) the reward
+/// r_hat(s,a) = <theta_hat, phi(s,a)> - rho ||phi(s,a)||_{Sigma_D^-1} (4.2), (3) the policy optimal for r_hat with KL
+/// coefficient beta (3.4).
+/// \source Zhong et al. 2024, arXiv 2404.18922v1, Algorithm 1 (formulas reconstructed); Theorem 4.2 bounds its
+///   suboptimality, see theory/suboptimality.hpp
+/// \param mdp any TabularMdp: complete_token_tree, token_trie, ...
+/// \param log_reference log pi_ref [states, actions]
+/// \param features phi [states x actions, d], states outermost
+/// \param comparisons X [n, d], y, optional weights; n = 0 allowed
+/// \throws std::invalid_argument for shapes; std::domain_error for values out of their domain, and where the radius is
+///   infinite (B infinite, or B max ||x_i|| > 709.7): rewards of -infinity are refused, not propagated
+/// \cost maximum likelihood, O(states x actions x d^2) for the bonus, one backward recursion
+template <class Mdp, Array L, Array F, DesignMatrix X>
+requires TabularMdp<Mdp, F> && GoesWith<L, F>
+[[nodiscard]] pessimistic_reward_plan<array_t<F>> pessimistic_reward_planning(
+    const Mdp& mdp, const L& log_reference, const F& features, const comparison_set<X>& comparisons,
+    const pessimistic_reward_planning_options& options = {}) {
+  using A = array_t<F>;
+  using M = matrix_t<A>;
+  const std::int64_t states = mdp.states(), actions = mdp.actions();
+  require_shape("pessimistic_reward_planning", "features", features, states * actions, comparisons.dimension());
+  pessimistic_reward_plan<A> result;
+
+  // (1)
+  reward_mle_options mle = options.mle;
+  mle.bound = options.bound;
+  result.estimate = reward_mle(comparisons, mle);
+
+  // (2)
+  result.covariance = make_regularized_covariance(comparisons.features, options.lambda);
+  result.radius = options.radius ? *options.radius
+                                 : confidence_radius(comparisons, result.estimate.rank, options.bound, options.lambda,
+                                                     options.delta);
+  const M phi = array::dense(array::matrix(features));
+  const M psi = options.quotient_features ? quotient_features(find_structural_kernel(mdp, features), phi) : phi;
+  const M reward = pessimistic_reward(phi, psi, result.estimate.theta, result.covariance, result.radius);
+  const M bonus = elliptical_norms(psi, result.covariance);
+  result.reward = array::reshape(array::elementwise(reward), states, actions);
+  result.bonus = array::reshape(array::elementwise(bonus), states, actions);
+
+  // (3)
+  result.plan = plan(mdp, log_reference, result.reward, {.beta = options.beta});
+  return result;
+}
+
+/// The same from trajectory pairs of a token tree.
+/// \throws also as `compare_trajectories`
+template <class Mdp, Array L, Array F>
+requires TokenMdp<Mdp> && TabularMdp<Mdp, F> && GoesWith<L, F>
+[[nodiscard]] pessimistic_reward_plan<array_t<F>> pessimistic_reward_planning(
+    const Mdp& mdp, const L& log_reference, const F& features, std::span<const trajectory_pair> pairs,
+    const pessimistic_reward_planning_options& options = {}) {
+  return pessimistic_reward_planning(mdp, log_reference, features, compare_trajectories(mdp, features, pairs),
+                                     options);
+}
+
+}  // namespace rto
