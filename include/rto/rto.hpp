@@ -23,6 +23,7 @@
 
 #include <rto/preference/bradley_terry.hpp>
 #include <rto/preference/comparison.hpp>
+#include <rto/preference/trajectory_features.hpp>
 
 #include <rto/reward/ball_newton_step.hpp>
 #include <rto/reward/confidence_set.hpp>
@@ -64,7 +65,12 @@
 #include <rto/loss/value_loss.hpp>
 
 #include <rto/theory/concentrability.hpp>
+#include <rto/theory/feature_evaluation.hpp>
 #include <rto/theory/sample_complexity.hpp>
+#include <rto/theory/structural_kernel.hpp>
 #include <rto/theory/suboptimality.hpp>
+
+#include <rto/algorithm/pessimistic_reward_planning.hpp>
+#include <rto/algorithm/value_pessimism.hpp>
 
 #include <rto/version.hpp>

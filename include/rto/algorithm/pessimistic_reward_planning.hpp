@@ -45,20 +45,24 @@ template <class A> struct pessimistic_reward_plan {
   optimal_plan<A> plan;                            ///< pi_hat, optimal for r_hat
 };
 
-/// The radius of Lemma A.1 for a set of comparisons and its estimate.
+/// max_i ||x_i|| of the rows of X, 0 without rows. \cost O(n d); synchronises with a device
+template <DesignMatrix X> [[nodiscard]] double largest_row_norm(const X& features) {
+  if (array::rows(features) == 0) return 0;
+  const dense_t<X> squares = array::row_squared_norms(features);
+  return std::sqrt(array::item(array::max_coeff(array::elementwise(squares))));
+}
+
+/// The radius of Lemma A.1 for a set of comparisons whose features have the given rank.
 /// \param bound B  \param lambda ridge > 0  \param delta failure probability in (0, 1)
 /// \throws std::domain_error
 /// \cost O(n d)
 template <DesignMatrix X>
 [[nodiscard]] double confidence_radius(const comparison_set<X>& comparisons, std::int64_t rank, double bound,
                                        double lambda, double delta) {
-  using M = dense_t<X>;
-  double largest = 0;
-  if (comparisons.size() > 0) {
-    const M squares = array::row_squared_norms(comparisons.features);
-    largest = array::item(array::max_coeff(array::elementwise(squares)));
-  }
-  return confidence_radius({.rank = rank, .max_row_norm = std::sqrt(largest), .bound = bound, .lambda = lambda,
+  return confidence_radius({.rank = rank,
+                            .max_row_norm = largest_row_norm(comparisons.features),
+                            .bound = bound,
+                            .lambda = lambda,
                             .delta = delta});
 }
 
@@ -114,8 +118,7 @@ requires TokenMdp<Mdp> && TabularMdp<Mdp, F> && GoesWith<L, F>
 [[nodiscard]] pessimistic_reward_plan<array_t<F>> pessimistic_reward_planning(
     const Mdp& mdp, const L& log_reference, const F& features, std::span<const trajectory_pair> pairs,
     const pessimistic_reward_planning_options& options = {}) {
-  return pessimistic_reward_planning(mdp, log_reference, features, compare_trajectories(mdp, features, pairs),
-                                     options);
+  return pessimistic_reward_planning(mdp, log_reference, features, compare_trajectories(mdp, features, pairs), options);
 }
 
 }  // namespace rto

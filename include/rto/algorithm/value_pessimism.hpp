@@ -21,22 +21,22 @@
 namespace rto {
 
 struct value_pessimism_options {
-  double beta = 1;       ///< KL coefficient in (0, infinity]
-  double radius = 1;     ///< rho, finite, >= 0
+  double beta = 1;           ///< KL coefficient in (0, infinity]
+  double radius = 1;         ///< rho, finite, >= 0
   double tolerance = 1e-12;  ///< of the KKT residual, relative to what cancels in the gradient
   std::int64_t max_iterations = 200;
 };
 
 /// A saddle point of (B.1).
 template <class A> struct value_pessimism_result {
-  optimal_plan<A> plan;       ///< pi_hat, optimal for r_theta
-  A reward;                   ///< r_theta [states, actions]
-  matrix_t<A> theta;          ///< the worst parameter of the ellipsoid for pi_hat [d, 1]
+  optimal_plan<A> plan;           ///< pi_hat, optimal for r_theta
+  A reward;                       ///< r_theta [states, actions]
+  matrix_t<A> theta;              ///< the worst parameter of the ellipsoid for pi_hat [d, 1]
   matrix_t<A> expected_features;  ///< E_{d^pi_hat} phi [d, 1]
-  double multiplier = 0;      ///< mu >= 0 of ||theta - theta_hat||_{Sigma_D} <= rho
-  double objective = 0;       ///< min over theta of J*(r_theta) - <theta, v>: the pessimistic value from above
-  double pessimistic_value = 0;  ///< J(pi_hat; r_theta_hat) - <theta_hat, v> - rho ||E phi - v||: from below
-  double gradient_norm = 0;   ///< KKT residual, in coordinates in which the ellipsoid is a ball
+  double multiplier = 0;          ///< mu >= 0 of ||theta - theta_hat||_{Sigma_D} <= rho
+  double objective = 0;           ///< min over theta of J*(r_theta) - <theta, v>: the pessimistic value from above
+  double pessimistic_value = 0;   ///< J(pi_hat; r_theta_hat) - <theta_hat, v> - rho ||E phi - v||: from below
+  double gradient_norm = 0;       ///< KKT residual, in coordinates in which the ellipsoid is a ball
   std::int64_t iterations = 0;
   bool converged = false;
 };
@@ -75,10 +75,11 @@ template <class A> struct pessimistic_dual {
 /// \cost usually 5 to 20 iterations of one plan and d policy evaluations, O(states x actions x d^2 + d^3)
 template <class Mdp, Array L, Array F>
 requires TabularMdp<Mdp, F> && GoesWith<L, F>
-[[nodiscard]] value_pessimism_result<array_t<F>> value_pessimism(
-    const Mdp& mdp, const L& log_reference, const F& features, const matrix_t<F>& theta_hat,
-    const regularized_covariance<matrix_t<F>>& covariance, const matrix_t<F>& reference,
-    const value_pessimism_options& options) {
+[[nodiscard]] value_pessimism_result<array_t<F>> value_pessimism(const Mdp& mdp, const L& log_reference,
+                                                                 const F& features, const matrix_t<F>& theta_hat,
+                                                                 const regularized_covariance<matrix_t<F>>& covariance,
+                                                                 const matrix_t<F>& reference,
+                                                                 const value_pessimism_options& options) {
   using A = array_t<F>;
   using M = matrix_t<F>;
   constexpr auto function = "value_pessimism";
@@ -134,8 +135,8 @@ requires TabularMdp<Mdp, F> && GoesWith<L, F>
     const double descent = inner_product(at.gradient, step);
     double fraction = 1;
     detail::pessimistic_dual<A> next = evaluate(M(u + step));
-    for (int halving = 0; halving < 40 && !(next.value <= at.value + 1e-4 * fraction * descent +
-                                                               1e-14 * (1 + std::abs(at.value)));
+    for (int halving = 0;
+         halving < 40 && !(next.value <= at.value + 1e-4 * fraction * descent + 1e-14 * (1 + std::abs(at.value)));
          ++halving) {
       fraction /= 2;
       next = evaluate(M(u + fraction * step));
@@ -146,8 +147,8 @@ requires TabularMdp<Mdp, F> && GoesWith<L, F>
   }
 
   const A estimated = array::reshape(array::elementwise(M(linear_reward(phi, theta_hat))), states, actions);
-  const double value = array::item(evaluate_policy(mdp, at.plan.log_policy, log_reference, estimated, options.beta)
-                                       .objective);
+  const double value =
+      array::item(evaluate_policy(mdp, at.plan.log_policy, log_reference, estimated, options.beta).objective);
   result.pessimistic_value = value - inner_product(theta_hat, reference) -
                              options.radius * value_coverage(at.expected_features, reference, covariance);
   result.objective = at.value;

@@ -101,7 +101,7 @@ template <TokenMdp Mdp, Array A>
 /// \cost O(n H d)
 template <TokenMdp Mdp, Array A>
 [[nodiscard]] comparison_set<matrix_t<A>> compare_trajectories(const Mdp& mdp, const A& features,
-                                                                std::span<const trajectory_pair> pairs) {
+                                                               std::span<const trajectory_pair> pairs) {
   using M = matrix_t<A>;
   std::vector<trajectory> first, second;
   std::vector<double> labels;

@@ -44,7 +44,8 @@ template <LinearAlgebra M> [[nodiscard]] value_t<M> expected_features(const M& o
 /// \throws std::invalid_argument for wrong shapes
 /// \cost O(d^2); synchronises with a device
 template <LinearAlgebra M>
-[[nodiscard]] double value_coverage(const M& expected, const M& reference, const regularized_covariance<M>& covariance) {
+[[nodiscard]] double value_coverage(const M& expected, const M& reference,
+                                    const regularized_covariance<M>& covariance) {
   const auto d = array::rows(covariance.matrix);
   require_shape("value_coverage", "expected", expected, d, 1);
   require_shape("value_coverage", "reference", reference, d, 1);

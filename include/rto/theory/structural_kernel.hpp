@@ -64,8 +64,7 @@ requires TabularMdp<Mdp, F>
 /// Theorem 4.2 are as before, and the bonus no longer contains what no data can reduce.
 /// \param features phi [m, d]
 /// \returns [m, d]
-template <LinearAlgebra M>
-[[nodiscard]] M quotient_features(const structural_kernel<M>& kernel, const M& features) {
+template <LinearAlgebra M> [[nodiscard]] M quotient_features(const structural_kernel<M>& kernel, const M& features) {
   require_shape("quotient_features", "features", features, array::rows(features), array::rows(kernel.complement));
   return array::product(features, kernel.complement);
 }
