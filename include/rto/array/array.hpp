@@ -107,7 +107,6 @@ RTO_ARRAY_VERB(cholesky);                ///< cholesky(s) -> cholesky_factor: s 
 RTO_ARRAY_VERB(solve_lower);             ///< solve_lower(l, b): l^-1 b
 RTO_ARRAY_VERB(solve_lower_transposed);  ///< solve_lower_transposed(l, b): l^-T b
 RTO_ARRAY_VERB(symmetric_eigen);         ///< symmetric_eigen(s) -> eigen_decomposition, values ascending
-RTO_ARRAY_VERB(singular_values);         ///< singular_values(x) -> singular_decomposition (thin), values descending
 RTO_ARRAY_VERB(elementwise);             ///< the same entries as an array of the Array tier
 RTO_ARRAY_VERB(matrix);                  ///< the same entries as a matrix of the LinearAlgebra tier
 RTO_ARRAY_VERB(dense);                   ///< an owning dense matrix of the rows given (identity for a dense one)

@@ -13,7 +13,6 @@
 #include <Eigen/Core>
 #include <Eigen/Eigenvalues>
 #include <Eigen/QR>
-#include <Eigen/SVD>
 #include <Eigen/SparseCore>
 
 #include <rto/array/array.hpp>
@@ -115,10 +114,6 @@ struct array_traits<D> {
   static eigen_decomposition<dense_type> symmetric_eigen(const D& s) {
     const Eigen::SelfAdjointEigenSolver<dense_type> solver(s);
     return {solver.eigenvalues(), solver.eigenvectors()};
-  }
-  static singular_decomposition<dense_type> singular_values(const D& x) {
-    const Eigen::BDCSVD<dense_type> svd(x, Eigen::ComputeThinU | Eigen::ComputeThinV);
-    return {svd.matrixU(), svd.singularValues(), svd.matrixV()};
   }
 };
 

@@ -21,13 +21,6 @@ template <class M> struct eigen_decomposition {
   M vectors;
 };
 
-/// X = U diag(values) V^T, thin: U [n, k], values [k, 1] descending, V [d, k], k = min(n, d).
-template <class M> struct singular_decomposition {
-  M left;
-  M values;
-  M right;
-};
-
 /// A dense matrix with products, a Cholesky factorisation and triangular solves; a column is a [n, 1] matrix.
 template <class M>
 concept LinearAlgebra = requires {

@@ -38,7 +38,7 @@ struct reward_mle_options {
 template <LinearAlgebra M> struct reward_estimate {
   M theta;  ///< [d, 1], the maximiser of least norm; the last iterate where the maximum is not attained
   mle_status status = mle_status::interior;
-  double multiplier = 0.0;      ///< mu >= 0 of the norm bound: grad(-l) + mu theta = 0
+  double multiplier = 0.0;      ///< mu >= 0 of the norm bound: grad(-l) + mu theta = 0; 0 where B = 0
   double norm = 0.0;            ///< ||theta||
   std::int64_t rank = 0;        ///< of the comparisons of positive weight; -1: not computed (l_bfgs)
   double log_likelihood = 0.0;  ///< nats

@@ -70,8 +70,6 @@ template <DesignMatrix X>
   if (estimate.separability == separability_verdict::separable && std::isinf(options.bound)) {
     estimate.status = mle_status::not_attained;
     estimate.converged = false;
-  } else if (estimate.multiplier > 0) {
-    estimate.status = mle_status::boundary;
   }
   estimate.log_likelihood = bradley_terry_log_likelihood(comparisons, estimate.theta);
   return estimate;

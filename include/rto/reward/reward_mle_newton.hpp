@@ -58,7 +58,8 @@ template <DesignMatrix X>
     const double mu = on_boundary ? std::max(0.0, -inner_product(gradient, a) / norm_squared) : 0.0;
     const M kkt = gradient + mu * a;
     const double residual = std::sqrt(inner_product(kkt, kkt));
-    estimate.multiplier = mu * std::exp(-shift);
+    estimate.status = mu > 0 ? mle_status::boundary : mle_status::interior;
+    estimate.multiplier = mu * std::exp(-shift);  // may underflow where the status does not
     estimate.gradient_norm = residual * std::exp(-shift);
     estimate.converged = residual <= options.tolerance * full_gradient.scale;
     // At rounding level a residual may miss the tolerance for ever: three tiny steps are enough, and the flag says so.

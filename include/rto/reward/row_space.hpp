@@ -8,6 +8,9 @@
 #include <span>
 #include <vector>
 
+#include <Eigen/Core>
+#include <Eigen/QR>
+
 #include <rto/array/linear_algebra.hpp>
 
 namespace rto {
@@ -15,8 +18,9 @@ namespace rto {
 template <LinearAlgebra M> struct row_space {
   std::int64_t rank = 0;
   M basis;  ///< [d, rank], orthonormal columns; empty (0 x 0) when the rank is d: no rotation needed
-  double smallest_ratio = 1.0;  ///< smallest retained singular value over the largest, columns scaled to norm 1
-  double dropped_ratio = 0.0;   ///< largest dropped one over the largest
+  double smallest_ratio =
+      1.0;  ///< smallest retained singular value over the largest, columns scaled to norm 1 (estimated)
+  double dropped_ratio = 0.0;  ///< largest dropped one over the largest
 };
 
 namespace detail {
@@ -36,15 +40,24 @@ template <DesignMatrix X> [[nodiscard]] dense_t<X> blocked_triangular_factor(con
   return r;
 }
 
+/// tr S^-1 = ||L^-1||_F^2 >= 1 / lambda_min(S). \cost O(d^3)
+template <LinearAlgebra M> [[nodiscard]] double trace_of_inverse(const cholesky_factor<M>& factor) {
+  const std::int64_t d = array::rows(factor.lower);
+  const M identity = array::add_to_diagonal(array::full(factor.lower, d, d, 0.0), 1.0);
+  const M inverse = array::solve_lower(factor.lower, identity);
+  return array::item(array::sum(array::elementwise(M(array::row_squared_norms(inverse)))));
+}
+
 }  // namespace detail
 
 /// Rank and row space of diag(s) X.
 ///
-/// The Gram matrix with columns scaled to norm one decides when it is safely non-singular (smallest eigenvalue at least
-/// 1e-9 of the largest). Otherwise its eigenvalues know singular values only to 1e-8, and the triangular factor of a
-/// blocked QR decides: singular values below max(1e-13, 4 d eps) of the largest are zero.
+/// The Gram matrix with columns scaled to norm one decides when it is safely non-singular: smallest eigenvalue at least
+/// 1e-9 of the largest, by lambda_min >= 1 / tr G^-1. Otherwise it knows singular values only to 1e-8 of the largest,
+/// and a blocked QR decides, its triangular factor reduced by a second, column-pivoted one: diagonal entries below
+/// max(1e-13, 4 d eps) of the first count as zero.
 /// \param x [n, d]  \param scale s [n, 1] >= 0; 0 drops a row
-/// \cost O(n d^2 + d^3), twice that in the doubtful case
+/// \cost O(n d^2 + d^3), about twice that in the doubtful case, where the last O(d^3) runs on the host
 template <DesignMatrix X> [[nodiscard]] row_space<dense_t<X>> make_row_space(const X& x, const dense_t<X>& scale) {
   using M = dense_t<X>;
   using E = elementwise_t<M>;
@@ -58,42 +71,49 @@ template <DesignMatrix X> [[nodiscard]] row_space<dense_t<X>> make_row_space(con
   const M gram = array::weighted_gram(x, M(array::matrix(E(s * s))));
 
   // Columns to norm one; a column of zeros keeps its scale.
-  std::vector<double> host = array::to_host(gram), norms(static_cast<std::size_t>(d));
-  for (std::size_t j = 0; j < norms.size(); ++j) {
-    const double square = host[j * norms.size() + j];
-    norms[j] = square > 0 ? std::sqrt(square) : 1.0;
+  std::vector<double> norm = array::to_host(M(array::diagonal(gram))), inverse_norm(norm.size());
+  for (std::size_t j = 0; j < norm.size(); ++j) {
+    norm[j] = norm[j] > 0 ? std::sqrt(norm[j]) : 1.0;
+    inverse_norm[j] = 1.0 / norm[j];
   }
-  std::vector<double> inverse(norms.size());
-  for (std::size_t j = 0; j < norms.size(); ++j) inverse[j] = 1.0 / norms[j];
-  const M column_norm = array::from_host(scale, std::span<const double>(norms), d, 1);
-  const M column_scale = array::from_host(scale, std::span<const double>(inverse), d, 1);
-  const auto scale_columns = [&](const M& a) {
-    return M(array::transpose(M(array::scale_rows(M(array::transpose(a)), column_scale))));
-  };
-  const std::vector<double> values =
-      array::to_host(array::symmetric_eigen(scale_columns(M(array::scale_rows(gram, column_scale)))).values);
-  if (values.front() > 1e-9 * values.back()) {
-    space.rank = d;
-    space.smallest_ratio = std::sqrt(values.front() / values.back());
-    return space;
+  const M column_scale = array::from_host(scale, std::span<const double>(inverse_norm), d, 1);
+  const M half_scaled = array::transpose(M(array::scale_rows(gram, column_scale)));
+  const M scaled = array::scale_rows(half_scaled, column_scale);
+  if (const cholesky_factor<M> factor = array::cholesky(scaled); factor.positive_definite) {
+    const double ratio = 1.0 / (static_cast<double>(d) * detail::trace_of_inverse(factor));  // lambda_max <= d
+    if (ratio > 1e-9) {
+      space.rank = d;
+      space.smallest_ratio = std::sqrt(ratio);
+      return space;
+    }
   }
 
-  const auto svd = array::singular_values(scale_columns(detail::blocked_triangular_factor(x, scale)));
-  const std::vector<double> sigma = array::to_host(svd.values);
+  const std::vector<double> entries = array::to_host(detail::blocked_triangular_factor(x, scale));
+  const auto size = static_cast<Eigen::Index>(d);
+  using host_matrix = Eigen::MatrixXd;
+  const host_matrix r = Eigen::Map<const Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>(
+                            entries.data(), size, size) *
+                        Eigen::Map<const Eigen::VectorXd>(inverse_norm.data(), size).asDiagonal();
+  const Eigen::ColPivHouseholderQR<host_matrix> pivoted(r);
+  const Eigen::VectorXd pivot = pivoted.matrixQR().diagonal().cwiseAbs();
   const double threshold =
-      std::max(1e-13, 4.0 * static_cast<double>(d) * std::numeric_limits<double>::epsilon()) * sigma.front();
-  while (space.rank < d && sigma[static_cast<std::size_t>(space.rank)] > threshold) ++space.rank;
-  if (space.rank > 0) space.smallest_ratio = sigma[static_cast<std::size_t>(space.rank - 1)] / sigma.front();
-  if (space.rank < d && sigma.front() > 0)
-    space.dropped_ratio = sigma[static_cast<std::size_t>(space.rank)] / sigma.front();
-  if (space.rank == d) return space;
-  if (space.rank == 0) {
-    space.basis = array::full(scale, d, 0, 0.0);
-    return space;
-  }
-  // Row space of X = (diag(column_norm) times the right singular vectors of the scaled X), orthonormalised.
-  const M kept = array::transpose(M(array::row_slice(M(array::transpose(svd.right)), 0, space.rank)));
-  space.basis = array::singular_values(M(array::scale_rows(kept, column_norm))).left;
+      std::max(1e-13, 4.0 * static_cast<double>(d) * std::numeric_limits<double>::epsilon()) * pivot[0];
+  Eigen::Index rank = 0;
+  while (rank < size && pivot[rank] > threshold) ++rank;
+  space.rank = rank;
+  if (rank > 0) space.smallest_ratio = pivot[rank - 1] / pivot[0];
+  if (rank > 0 && rank < size) space.dropped_ratio = pivot[rank] / pivot[0];
+  if (rank == size) return space;
+
+  // The first `rank` rows of R P^T, with the scale of the columns undone, span the row space of X.
+  const host_matrix rows = host_matrix(pivoted.matrixQR().topRows(rank).template triangularView<Eigen::Upper>()) *
+                           pivoted.colsPermutation().transpose() *
+                           Eigen::Map<const Eigen::VectorXd>(norm.data(), size).asDiagonal();
+  const Eigen::HouseholderQR<host_matrix> qr(rows.transpose());
+  const Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> basis =
+      qr.householderQ() * host_matrix::Identity(size, rank);
+  space.basis =
+      array::from_host(scale, std::span<const double>(basis.data(), static_cast<std::size_t>(basis.size())), d, rank);
   return space;
 }
 

@@ -75,21 +75,17 @@ template <DesignMatrix X>
   const E z = array::elementwise(margin);
   const E u =
       objective.weight() * (objective.label() * array::sigmoid(-z) - (1.0 - objective.label()) * array::sigmoid(z));
-  const M unit = array::matrix(data.inverse_norm);
   M gram = array::weighted_gram(objective.features(), M(array::matrix(E(data.inverse_norm * data.inverse_norm))));
   M g = array::transposed_product(objective.features(), M(array::matrix(E(u * data.inverse_norm))));
   if (!full) {
     gram = array::transposed_product(space.basis, M(array::product(gram, space.basis)));
     g = array::transposed_product(space.basis, g);
   }
-  const auto eigen = array::symmetric_eigen(gram);
-  const std::vector<double> values = array::to_host(eigen.values);
-  if (!(values.front() > 1e-10 * values.back())) return false;  // singular values of at least 1e-5 of the largest
-  std::vector<double> inverse(values.size());
-  for (std::size_t i = 0; i < values.size(); ++i) inverse[i] = -1.0 / values[i];
-  const M inverse_values = array::from_host(g, std::span<const double>(inverse), space.rank, 1);
-  M lambda = array::product(eigen.vectors,
-                            M(array::scale_rows(M(array::transposed_product(eigen.vectors, g)), inverse_values)));
+  const cholesky_factor<M> factor = array::cholesky(gram);
+  if (!factor.positive_definite) return false;
+  const double smallest = 1.0 / trace_of_inverse(factor);  // of the squared singular values, a lower bound
+  if (!(smallest > 1e-10 * array::item(array::sum(array::elementwise(M(array::diagonal(gram))))))) return false;
+  M lambda = -1.0 * M(array::solve_lower_transposed(factor.lower, M(array::solve_lower(factor.lower, g))));
   if (!full) lambda = array::product(space.basis, lambda);
   const M delta_margin = array::product(objective.features(), lambda);
   // Times the sign, so that multipliers of hard labels count as positive.
@@ -102,7 +98,18 @@ template <DesignMatrix X>
   const double least = -array::item(array::max_coeff(array::where_le(data.hard, zero, infinite, E(-size))));
   const double total = array::item(array::sum(E(array::abs(u))));
   const double n = static_cast<double>(array::rows(objective.features()));
-  return slack >= 0.0 && least >= 32.0 * n * std::numeric_limits<double>::epsilon() * total / std::sqrt(values.front());
+  return slack >= 0.0 && least >= 32.0 * n * std::numeric_limits<double>::epsilon() * total / std::sqrt(smallest);
+}
+
+/// Orthonormal basis [d, rank] of the range of an orthogonal projector. \cost O(d^3) on the host
+template <LinearAlgebra M> [[nodiscard]] M range_of_projector(const M& projector, std::int64_t rank) {
+  const std::vector<double> entries = array::to_host(projector);
+  const auto d = static_cast<Eigen::Index>(array::rows(projector)), k = static_cast<Eigen::Index>(rank);
+  const Eigen::MatrixXd p = Eigen::Map<const Eigen::MatrixXd>(entries.data(), d, d);  // symmetric: any storage order
+  const Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> basis =
+      Eigen::ColPivHouseholderQR<Eigen::MatrixXd>(p).householderQ() * Eigen::MatrixXd::Identity(d, k);
+  return array::from_host(projector, std::span<const double>(basis.data(), static_cast<std::size_t>(basis.size())),
+                          array::rows(projector), rank);
 }
 
 /// The decision by Stiemke's alternative in the part of the row space that soft labels leave free.
@@ -139,8 +146,7 @@ template <DesignMatrix X>
       projector = projector - array::product(soft.basis, M(array::transpose(soft.basis)));
   }
   if (free <= 0) return {separability_verdict::not_separable, M{}};
-  const auto eigen = array::symmetric_eigen(projector);  // values 0 and 1, ascending
-  const M basis = array::transpose(M(array::row_slice(M(array::transpose(eigen.vectors)), d - free, d)));
+  const M basis = range_of_projector(projector, free);
   const M projected = array::product(x, basis);
   const E norm = array::sqrt(array::elementwise(M(array::row_squared_norms(projected))));
   // A hard row within the span of the soft ones has <v, x_i> = 0 for every v: it is not there.
