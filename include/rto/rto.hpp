@@ -43,11 +43,14 @@
 #include <rto/planning/policy_evaluation.hpp>
 #include <rto/planning/soft_bellman.hpp>
 
+#include <rto/exploration/any_order_search.hpp>
 #include <rto/exploration/best_first_search.hpp>
 #include <rto/exploration/canonical_instance.hpp>
 #include <rto/exploration/child_order.hpp>
 #include <rto/exploration/feedback.hpp>
 #include <rto/exploration/leaf_mass_tree.hpp>
+#include <rto/exploration/preference_search.hpp>
+#include <rto/exploration/random_instance.hpp>
 #include <rto/exploration/search_result.hpp>
 #include <rto/exploration/sentence_search.hpp>
 #include <rto/exploration/token_log_probability_model.hpp>
