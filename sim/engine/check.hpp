@@ -46,12 +46,12 @@ struct quantity {
 std::string shown_number(double x);
 
 struct check {
-  std::string id;      // short, unique within the claim: "T1-count"
-  std::string tested;  // one sentence in plain words (HTML allowed): what was compared with what, on what
-  quantity predicted;
-  quantity measured;
-  interval range;  // confidence interval of `measured`, when it is an estimate
-  double n = 0;    // number of independent observations behind `measured`
+  std::string id{};      // short, unique within the claim: "T1-count"
+  std::string tested{};  // one sentence in plain words (HTML allowed): what was compared with what, on what
+  quantity predicted{};
+  quantity measured{};
+  interval range{};  // confidence interval of `measured`, when it is an estimate
+  double n = 0;      // number of independent observations behind `measured`
   verdict result = verdict::inconclusive;
   double confidence = 0.95;  // level of `range`
 };

@@ -50,7 +50,7 @@ namespace rto::sim {
 
 /// One point of the grid and how many independent replicates it gets.
 struct cell {
-  json point;
+  json point{};
   std::int64_t replicates = 1;
 };
 
@@ -100,25 +100,25 @@ struct outcomes {
 
 /// What a claim comes to. Texts are HTML (no external resources; formulas with <i>, <sub>, <sup> or MathML).
 struct conclusion {
-  std::string tested;  // one or two sentences: what was tested
-  std::vector<check> checks;
-  std::vector<figure> figures;
-  std::vector<table> tables;
-  std::vector<note> notes;
-  std::optional<verdict> overall;  // of the claim; by default `combine` of the checks
+  std::string tested{};  // one or two sentences: what was tested
+  std::vector<check> checks{};
+  std::vector<figure> figures{};
+  std::vector<table> tables{};
+  std::vector<note> notes{};
+  std::optional<verdict> overall{};  // of the claim; by default `combine` of the checks
 };
 
 struct claim {
-  std::string id;         // "prop-3.2"
-  std::string title;      // "Token-level feedback needs exponentially fewer queries"
-  std::string statement;  // plain words and the formula, HTML
-  std::string source;     // "Proposition 3.2 (section 3.2); formula reconstructed from ..."
+  std::string id{};         // "prop-3.2"
+  std::string title{};      // "Token-level feedback needs exponentially fewer queries"
+  std::string statement{};  // plain words and the formula, HTML
+  std::string source{};     // "Proposition 3.2 (section 3.2); formula reconstructed from ..."
   int revision = 1;
   bool needs_data = false;  // skipped with a hint without --data
-  settings_schema schema;
-  std::function<std::vector<cell>(const settings&)> plan;
-  std::function<json(const json& point, replicate_context&)> replicate;
-  std::function<conclusion(const settings&, const outcomes&)> conclude;
+  settings_schema schema{};
+  std::function<std::vector<cell>(const settings&)> plan{};
+  std::function<json(const json& point, replicate_context&)> replicate{};
+  std::function<conclusion(const settings&, const outcomes&)> conclude{};
 };
 
 /// Adds a claim to the registry at start-up.

@@ -18,14 +18,14 @@ enum class mark {
 /// One curve. `low` and `high` are empty or as long as `y`: drawn as a band with `line`, as error bars with `points`
 /// and `bars`.
 struct series {
-  std::string label;
-  std::vector<double> x, y;
-  std::vector<double> low, high;
+  std::string label{};
+  std::vector<double> x{}, y{};
+  std::vector<double> low{}, high{};
   mark style = mark::line;
 };
 
 struct axis {
-  std::string label;  // with the unit: "queries", "SubOpt (nats)"
+  std::string label{};  // with the unit: "queries", "SubOpt (nats)"
   bool logarithmic = false;
   double minimum = std::numeric_limits<double>::quiet_NaN();  // NaN: chosen by the data
   double maximum = std::numeric_limits<double>::quiet_NaN();
@@ -33,26 +33,26 @@ struct axis {
 
 /// One pair of axes.
 struct panel {
-  std::string title;
-  axis x, y;
-  std::vector<series> curves;
+  std::string title{};
+  axis x{}, y{};
+  std::vector<series> curves{};
 };
 
 /// A figure: one to four panels side by side, or a drawing made by code.
 struct figure {
-  std::string id;       // file name without extension: "prop-3.2-counts"
-  std::string title;    // what it shows, a short phrase
-  std::string caption;  // HTML: how to read it, what the intervals are
-  std::vector<panel> panels;
-  std::string svg;  // a drawing: complete <svg> element with viewBox, own fonts `sans-serif`; then `panels` is empty
+  std::string id{};       // file name without extension: "prop-3.2-counts"
+  std::string title{};    // what it shows, a short phrase
+  std::string caption{};  // HTML: how to read it, what the intervals are
+  std::vector<panel> panels{};
+  std::string svg{};  // a drawing: complete <svg> element with viewBox, own fonts `sans-serif`; then `panels` is empty
 };
 
 /// A table; cells are HTML and numbers are right-aligned.
 struct table {
-  std::string title;
-  std::vector<std::string> header;
-  std::vector<std::vector<std::string>> rows;
-  std::string caption;
+  std::string title{};
+  std::vector<std::string> header{};
+  std::vector<std::vector<std::string>> rows{};
+  std::string caption{};
 };
 
 /// A box beside the numbers.
@@ -63,8 +63,8 @@ struct note {
     reconstruction,    // the formula is a reconstruction, and from what
   };
   kind type = kind::remark;
-  std::string title;
-  std::string html;
+  std::string title{};
+  std::string html{};
 };
 
 }  // namespace rto::sim
