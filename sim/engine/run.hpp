@@ -15,7 +15,7 @@ struct run_options {
   std::filesystem::path out = "results";
   std::uint64_t seed = 1;
   int threads = 0;  // 0: one per core
-  std::optional<std::filesystem::path> data;
+  std::optional<std::filesystem::path> data{};
   bool quiet = false;  // nothing on standard error
 };
 

@@ -62,7 +62,7 @@ run_result run_in(const std::filesystem::path& out, int threads = 2, std::uint64
   settings s(walk.id, walk.schema, level::standard);
   s.set_text("steps", steps);
   computed = 0;
-  return run_claims({{&walk, s}}, {.out = out, .seed = seed, .threads = threads, .data = {}, .quiet = true});
+  return run_claims({{&walk, s}}, {.out = out, .seed = seed, .threads = threads, .quiet = true});
 }
 
 double sum_of(const run_result& r) { return r.claims.at(0).concluded.checks.at(0).measured.value.value(); }
