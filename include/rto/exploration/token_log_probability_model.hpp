@@ -29,7 +29,7 @@ concept TokenLogProbabilityModel = requires(const M& model, const typename M::st
 inline constexpr double log_mass_tolerance = 1e-9;
 
 /// log 0.
-inline constexpr double log_zero = -infinity;
+inline constexpr double log_zero = -detail::infinity;
 
 /// p >= tau on the logarithms, up to `log_mass_tolerance`.
 inline bool at_least_mass(double log_mass, double log_threshold) {
