@@ -22,8 +22,8 @@ namespace rto {
 namespace detail {
 
 // x where the log-probability allows the token, `otherwise` (array or number) where it is -inf.
-template <Array L, class X, class Y>
-[[nodiscard]] array_t<L> where_allowed(const L& log_probability, const X& x, const Y& otherwise) {
+template <Elementwise L, class X, class Y>
+[[nodiscard]] value_t<L> where_allowed(const L& log_probability, const X& x, const Y& otherwise) {
   return array::where_le(log_probability, array::full_like(log_probability, -infinity), otherwise, x);
 }
 }  // namespace detail
@@ -70,21 +70,26 @@ template <Array A> [[nodiscard]] array_t<A> policy_from_logits(const A& logits) 
   return log_policy;
 }
 
-/// KL(p || q) = sum_a p_a log(p_a / q_a) of every row, nats; +inf where p leaves the support of q.
-///
-/// Summed as p log(p/q) - p + q, whose terms are non-negative: exact zero for equal rows and a small relative error
-/// where p is close to q, where the plain sum cancels.
+/// The terms of KL(p || q) for one token each: p log(p/q) - p + q >= 0; q where p = 0, +inf where q = 0 < p. They add
+/// up to KL(p || q) over a row because both sides sum to one; unlike p log(p/q) they do not cancel where p is close to
+/// q. \param log_p, log_q log-probabilities, numbers or arrays of one shape
+template <Elementwise P, GoesWith<P> Q> [[nodiscard]] value_t<P> kl_terms(const P& log_p, const Q& log_q) {
+  const value_t<P> p = detail::where_allowed(log_p, array::exp(log_p), 0.0);
+  const value_t<P> q = detail::where_allowed(log_q, array::exp(log_q), 0.0);
+  const value_t<P> log_ratio = detail::where_allowed(log_p, detail::where_allowed(log_q, log_p - log_q, 0.0), 0.0);
+  const value_t<P> small = array::clamp(log_ratio, -1.0, 1.0);  // a safe argument on the branch not taken
+  const value_t<P> terms = array::where_le(array::abs(log_ratio), array::full_like(p, 1.0),
+                                           p * (small + array::expm1(-small)), p * log_ratio - p + q);
+  return detail::where_allowed(log_p, detail::where_allowed(log_q, terms, detail::infinity), q);
+}
+
+/// KL(p || q) = sum_a p_a log(p_a / q_a) of every row, nats; +inf where p leaves the support of q. Exactly zero for
+/// equal rows.
 /// \param log_p, log_q policies of one shape [N, A]
 /// \returns [N, 1], >= 0
 template <Array P, GoesWith<P> Q> [[nodiscard]] array_t<P> kl_divergence(const P& log_p, const Q& log_q) {
   require_same_shape("kl_divergence", "log_p", log_p, "log_q", log_q);
-  const array_t<P> p = probabilities(log_p), q = probabilities(log_q);
-  const array_t<P> log_ratio = detail::where_allowed(log_p, detail::where_allowed(log_q, log_p - log_q, 0.0), 0.0);
-  const array_t<P> small = array::clamp(log_ratio, -1.0, 1.0);  // a safe argument on the branch not taken
-  const array_t<P> terms = array::where_le(array::abs(log_ratio), array::full_like(p, 1.0),
-                                           p * (small + array::expm1(-small)), p * log_ratio - p + q);
-  const array_t<P> inside = detail::where_allowed(log_q, terms, detail::infinity);
-  return array::row_sum(detail::where_allowed(log_p, inside, q));
+  return array::row_sum(kl_terms(log_p, log_q));
 }
 
 /// Draws tokens from a policy array: a callable (state, rng) -> token for `sample_trajectory`. Holds the model by

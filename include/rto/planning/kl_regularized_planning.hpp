@@ -88,4 +88,16 @@ requires TabularMdp<Mdp, R> && GoesWith<L, R>
   return best;
 }
 
+/// The implicit token reward of the optimal policy, beta log(pi*(a|s) / pi_ref(a|s)) = q*(s,a) - V*(s): the reward
+/// shaped by the potential V*. Computed as the difference, which keeps its digits for large beta.
+/// \source Zhong et al. 2024 (arXiv 2404.18922), (4.5), reconstructed
+/// \param optimum of `plan` with 0 < beta < inf
+/// \returns [N, A], reward units; -inf where the reference forbids the token
+template <class A, Array L>
+[[nodiscard]] A implicit_token_reward(const optimal_plan<A>& optimum, const L& log_reference) {
+  require_same_shape("implicit_token_reward", "optimum", optimum.action_value, "log_reference", log_reference);
+  const A value = array::broadcast_columns(optimum.value, array::cols(log_reference));
+  return detail::where_allowed(log_reference, optimum.action_value - value, -detail::infinity);
+}
+
 }  // namespace rto

@@ -1,0 +1,134 @@
+#pragma once
+// The families tree_plan and mdp_plan, for any array type: a back end instantiates the same answers.
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <rto/array/array.hpp>
+#include <rto/array/linear_algebra.hpp>
+#include <rto/mdp/finite_mdp.hpp>
+#include <rto/mdp/occupancy.hpp>
+#include <rto/mdp/policy.hpp>
+#include <rto/planning/kl_regularized_planning.hpp>
+#include <rto/planning/performance_difference.hpp>
+#include <rto/planning/policy_evaluation.hpp>
+#include <rto/planning/suboptimality_gap.hpp>
+
+#include "sim/solve/registry.hpp"
+#include "sim/solve/trie_input.hpp"
+
+namespace rto::sim {
+
+/// Shapes in a file: states may have several dimensions ([n] in trees, [H, S] in MDPs).
+using state_shape = std::vector<std::size_t>;
+
+/// A field with one number a state and action, as an array [states, A] of the kind of `like`.
+template <Array A>
+array_t<A> read_table(const reader& input, const std::string& field, const state_shape& states, std::int64_t actions,
+                      const A& like) {
+  std::vector<std::int64_t> pattern(states.begin(), states.end());
+  pattern.push_back(actions);
+  const ndarray x = input.array(field, pattern);
+  return array::from_host(like, x.data, static_cast<std::int64_t>(x.data.size()) / actions, actions);
+}
+
+/// [states, A] in the shape of the file.
+template <Array A> json table_json(const A& x, state_shape shape) {
+  shape.push_back(static_cast<std::size_t>(array::cols(x)));
+  return array_json(shape, array::to_host(x).data());
+}
+/// [states, 1] in the shape of the file.
+template <Array A> json column_json(const A& x, const state_shape& shape) {
+  return array_json(shape, array::to_host(x).data());
+}
+
+/// One entry of `per_beta`: the optimum, and the value of the given policy.
+template <class Mdp, Array A>
+json plan_json(const Mdp& mdp, const state_shape& shape, const A& log_reference, const A& reward, const A& log_policy,
+               double beta) {
+  const auto optimum = plan(mdp, log_reference, reward, {.beta = beta});
+  const bool finite = beta < detail::infinity;
+  json result{{"beta", beta},
+              {"J", array::item(optimum.objective)},
+              {"V", column_json(optimum.value, shape)},
+              {"q", table_json(optimum.action_value, shape)},
+              {"pi", table_json(probabilities(optimum.log_policy), shape)},
+              {"logpi", table_json(optimum.log_policy, shape)},
+              {"visits_star", column_json(occupancy(mdp, optimum.log_policy).visits, shape)}};
+  if (beta > 0 && finite) result["implicit"] = table_json(implicit_token_reward(optimum, log_reference), shape);
+  if (!finite) return result;  // every policy but the reference is worth -inf
+
+  const auto policy = evaluate_policy(mdp, log_policy, log_reference, reward, beta);
+  result["pol_J"] = array::item(policy.objective);
+  result["pol_V"] = column_json(policy.value, shape);
+  result["pol_q"] = table_json(policy.action_value, shape);
+  result["pol_visits"] = column_json(occupancy(mdp, log_policy).visits, shape);
+  result["pol_subopt"] = array::item(suboptimality_gap(optimum, policy));
+  if (beta > 0) {
+    result["pol_kl"] = column_json(policy.kl, shape);
+    result["pol_subopt_kl"] = array::item(suboptimality_gap_divergence(mdp, optimum, log_policy, beta));
+  }
+  return result;
+}
+
+/// `per_beta` for every entry of `betas`.
+template <class Mdp, Array A>
+json plans_json(const reader& input, const Mdp& mdp, const state_shape& shape, const A& log_reference, const A& reward,
+                const A& log_policy) {
+  json plans = json::array();
+  for (const double beta : input.numbers("betas"))
+    plans.push_back(plan_json(mdp, shape, log_reference, reward, log_policy, beta));
+  return plans;
+}
+
+/// The family tree_plan. \param like says which array type, on which device
+template <Array A> json solve_tree_plan(const problem& p, const A& like) {
+  const token_trie trie = read_trie(p.input);
+  const state_shape shape{static_cast<std::size_t>(trie.states())};
+  const auto table = [&](const char* field) { return read_table(p.input, field, shape, trie.actions(), like); };
+  return {{"per_beta", plans_json(p.input, trie, shape, policy_from_logits(table("ref_logits")), table("reward"),
+                                  policy_from_logits(table("pol_logits")))}};
+}
+
+/// The family mdp_plan, with Lemma A.2 where a second policy is given.
+template <Array A> json solve_mdp_plan(const problem& p, const A& like) {
+  using matrix = dense_t<decltype(array::matrix(std::declval<const array_t<A>&>()))>;
+  const std::int64_t states = p.input.integer("S"), actions = p.input.integer("A"), horizon = p.input.integer("H");
+  for (const char* field : {"S", "A", "H"})
+    if (p.input.integer(field) < 1) p.input.fail(field, "expected an integer >= 1");
+  const ndarray probability = p.input.array("P", {horizon, states, actions, states});
+  const auto layer = static_cast<std::size_t>(states * actions * states);
+  std::vector<matrix> transitions;  // the last layer leads nowhere
+  for (std::size_t h = 0; h + 1 < static_cast<std::size_t>(horizon); ++h) {
+    const array_t<A> rows =
+        array::from_host(like, std::span(probability.data).subspan(h * layer, layer), states * actions, states);
+    transitions.push_back(array::dense(array::matrix(rows)));
+  }
+  const finite_mdp<matrix> mdp(actions, horizon, p.input.numbers("rho", states), std::move(transitions));
+
+  const state_shape shape{static_cast<std::size_t>(horizon), static_cast<std::size_t>(states)};
+  const auto table = [&](const char* field) { return read_table(p.input, field, shape, actions, like); };
+  const array_t<A> reward = table("reward"), log_reference = policy_from_logits(table("ref_logits")),
+                   log_policy = policy_from_logits(table("pol_logits"));
+  json result{{"per_beta", plans_json(p.input, mdp, shape, log_reference, reward, log_policy)}};
+  if (!p.input.has("pol2_logits")) return result;
+
+  const array_t<A> log_other = policy_from_logits(table("pol2_logits"));
+  result["lemma_a2"] = json::array();
+  for (const double beta : {0.0, 0.3, 2.0}) {
+    const auto objective = [&](const array_t<A>& log_pi) {
+      return array::item(evaluate_policy(mdp, log_pi, log_reference, reward, beta).objective);
+    };
+    const auto terms = performance_difference(mdp, log_policy, log_other, log_reference, reward, beta);
+    const double q_term = array::item(terms.action_value_term), kl_term = array::item(terms.kl_term);
+    result["lemma_a2"].push_back({{"beta", beta},
+                                  {"lhs", objective(log_policy) - objective(log_other)},
+                                  {"q_term", q_term},
+                                  {"kl_term", kl_term},
+                                  {"rhs", q_term + kl_term}});
+  }
+  return result;
+}
+
+}  // namespace rto::sim
