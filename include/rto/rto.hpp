@@ -40,8 +40,10 @@
 #include <rto/reward/token_reward.hpp>
 
 #include <rto/planning/kl_regularized_planning.hpp>
+#include <rto/planning/performance_difference.hpp>
 #include <rto/planning/policy_evaluation.hpp>
 #include <rto/planning/soft_bellman.hpp>
+#include <rto/planning/suboptimality_gap.hpp>
 
 #include <rto/exploration/any_order_search.hpp>
 #include <rto/exploration/best_first_search.hpp>
