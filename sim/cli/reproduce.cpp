@@ -22,6 +22,7 @@ struct reproduce_options {
   std::string settings_file, data;
   run_options run;
   std::string out = "results";
+  std::int64_t only = -1;
 };
 
 std::vector<planned_claim> chosen_claims(const reproduce_options& options) {
@@ -112,6 +113,12 @@ int reproduce(reproduce_options options) {
     options.run.data = options.data;
   }
 
+  if (options.only >= 0) {
+    for (const planned_claim& p : planned) {
+      for (const json& one : replicate_again(p, options.run, options.only)) fmt::print("{}\n", one.dump());
+    }
+    return 0;
+  }
   const run_result run = run_claims(planned, options.run);
   if (run.interrupted) {
     fmt::print(stderr, "rto-sim: stopped; {} of {} replicates are kept in {}; the same command goes on from there\n",
@@ -153,6 +160,10 @@ std::function<int()> set_up(CLI::App& app) {
       ->check(CLI::Range(1, 4096));
   app.add_option("--data", options->data, "Data folder (docs/data.md); default: the environment variable RTO_DATA")
       ->type_name("DIR");
+  app.add_option("--only", options->only,
+                 "Compute replicate N of every point again and print it as JSON, a line each; nothing is written")
+      ->type_name("N")
+      ->check(CLI::NonNegativeNumber);
   return [options] { return reproduce(*options); };
 }
 

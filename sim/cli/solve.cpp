@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <map>
 #include <memory>
+#include <new>
 #include <set>
 
 #include "sim/cli/command.hpp"
@@ -102,6 +103,14 @@ json answer(const problem_file& file, const ordered_json& one, const json& expec
     return refusal("invalid_input", e.what());
   } catch (const std::domain_error& e) {
     return refusal("invalid_input", e.what());
+  } catch (const json::exception& e) {  // a field of an unexpected type
+    return refusal("invalid_input", fmt::format("case \"{}\": {}", id, e.what()));
+  } catch (const std::bad_alloc&) {
+    return refusal("invalid_input",
+                   fmt::format("case \"{}\": expected a size that fits into memory, found a larger one", id));
+  } catch (const std::length_error&) {
+    return refusal("invalid_input",
+                   fmt::format("case \"{}\": expected a size that fits into memory, found a larger one", id));
   }
   if (file.family == "edge" && !result.contains("status")) result["status"] = "ok";
   encode_non_finite(result);

@@ -97,7 +97,50 @@ conclusion skipped_conclusion() {
   return c;
 }
 
+// The cells of a claim. What its plan rejects is bad input.
+std::vector<cell> planned_cells(const planned_claim& claim) {
+  try {
+    return without_duplicates(claim.what->plan(claim.values));
+  } catch (const user_error&) {
+    throw;
+  } catch (const std::logic_error& e) {  // invalid_argument and domain_error of the library among them
+    throw user_error(fmt::format("{}: {}", claim.what->id, e.what()));
+  }
+}
+
+// One replicate, computed.
+json outcome_of(const claim& what, const json& point, const std::string& text, std::int64_t replicate,
+                const run_options& options) {
+  replicate_context context{replicate_stream(options.seed, what.id, text, static_cast<std::uint64_t>(replicate)),
+                            replicate, options.data, &interrupted};
+  json outcome;
+  try {
+    outcome = what.replicate(point, context);
+  } catch (const user_error&) {
+    throw;
+  } catch (const std::exception& e) {
+    throw user_error(fmt::format("{}: replicate {} at {}: {}", what.id, replicate, text, e.what()));
+  }
+  encode_non_finite(outcome);
+  return outcome;
+}
+
 }  // namespace
+
+json replicate_again(const planned_claim& claim, const run_options& options, std::int64_t replicate) {
+  json list = json::array();
+  if (is_skipped(*claim.what, options)) return list;
+  for (const cell& c : planned_cells(claim)) {
+    if (replicate >= c.replicates) continue;
+    json outcome = outcome_of(*claim.what, c.point, c.point.dump(), replicate, options);
+    list.push_back({{"claim", claim.what->id},
+                    {"point", c.point},
+                    {"seed", options.seed},
+                    {"replicate", replicate},
+                    {"outcome", std::move(outcome)}});
+  }
+  return list;
+}
 
 run_result run_claims(const std::vector<planned_claim>& claims, const run_options& options) {
   const int threads = options.threads > 0 ? options.threads : tbb::info::default_concurrency();
@@ -108,13 +151,7 @@ run_result run_claims(const std::vector<planned_claim>& claims, const run_option
   std::vector<progress::part> parts;
   for (std::size_t i = 0; i < claims.size(); ++i) {
     if (is_skipped(*claims[i].what, options)) continue;
-    try {
-      running[i].cells = without_duplicates(claims[i].what->plan(claims[i].values));
-    } catch (const user_error&) {
-      throw;
-    } catch (const std::logic_error& e) {  // invalid_argument and domain_error of the library among them
-      throw user_error(fmt::format("{}: {}", claims[i].what->id, e.what()));
-    }
+    running[i].cells = planned_cells(claims[i]);
   }
 
   const folder_lock lock(options.out);
@@ -154,20 +191,10 @@ run_result run_claims(const std::vector<planned_claim>& claims, const run_option
     const auto work = [&](const task& t) {
       const claim& what = *claims[t.claim].what;
       running_claim& r = running[t.claim];
-      replicate_context context{
-          replicate_stream(options.seed, what.id, r.points[t.cell], static_cast<std::uint64_t>(t.replicate)),
-          t.replicate, options.data, &interrupted};
       const auto start = std::chrono::steady_clock::now();
       kept_replicate done;
-      try {
-        done.outcome = what.replicate(r.cells[t.cell].point, context);
-      } catch (const user_error&) {
-        throw;
-      } catch (const std::exception& e) {
-        throw user_error(fmt::format("{}: replicate {} at {}: {}", what.id, t.replicate, r.points[t.cell], e.what()));
-      }
+      done.outcome = outcome_of(what, r.cells[t.cell].point, r.points[t.cell], t.replicate, options);
       done.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-      encode_non_finite(done.outcome);
       r.store->add(r.points[t.cell], t.replicate, done);
       r.seconds[t.slot] = done.seconds;
       r.results.cells[t.cell].replicates[static_cast<std::size_t>(t.replicate)] = std::move(done.outcome);

@@ -47,4 +47,8 @@ struct run_result {
 /// does not depend on `threads`. \throws user_error on bad settings, a full disk, or a replicate that rejects its input
 run_result run_claims(const std::vector<planned_claim>& claims, const run_options& options);
 
+/// Replicate number `replicate` of every cell of a claim, computed again from its stream; nothing is read from the
+/// store or kept. \returns a list of {"claim", "point", "seed", "replicate", "outcome"}  \throws user_error
+json replicate_again(const planned_claim& claim, const run_options& options, std::int64_t replicate);
+
 }  // namespace rto::sim

@@ -6,6 +6,7 @@
 
 #include <ctime>
 #include <map>
+#include <regex>
 
 #include "sim/engine/code.hpp"
 #include "sim/report/page_style.hpp"
@@ -102,10 +103,24 @@ std::string note_html(const note& n) {
                      title.empty() ? "" : fmt::format("<strong>{}</strong>", title), n.html);
 }
 
+// A value as HTML: 1.5e-07 becomes 1.5·10 to the power of -7.
+std::string value_html(const std::string& text) {
+  static const std::regex power("([0-9.]+)e([+-]?)0*([0-9]+)");
+  std::string html;
+  std::string rest = text;
+  for (std::smatch found; std::regex_search(rest, found, power); rest = found.suffix()) {
+    html += escaped(found.prefix());
+    html += fmt::format("<span class=\"keep\">{}10<sup>{}{}</sup></span>", found[1] == "1" ? "" : found[1].str() + "·",
+                        found[2] == "-" ? "−" : "", found[3].str());
+  }
+  return html + escaped(rest);
+}
+
 std::string measured_html(const check& c) {
-  std::string text = escaped(c.measured.shown());
+  std::string text = value_html(c.measured.shown());
   if (c.range.given())
-    text += fmt::format(" <span class=\"soft\">[{}, {}]</span>", shown_number(c.range.low), shown_number(c.range.high));
+    text += fmt::format(" <span class=\"soft keep\">[{}, {}]</span>", value_html(shown_number(c.range.low)),
+                        value_html(shown_number(c.range.high)));
   return text;
 }
 
@@ -115,9 +130,10 @@ std::string checks_html(const std::vector<check>& checks) {
       "<th>measured [interval]</th><th class=\"number\">n</th><th>verdict</th></tr></thead><tbody>\n";
   for (const check& c : checks) {
     html += fmt::format(
-        "<tr><td><code>{}</code></td><td>{}</td><td class=\"value\">{}</td><td class=\"value\">{}</td>"
+        "<tr><td class=\"keep\"><code>{}</code></td><td class=\"tested\">{}</td><td class=\"value\">{}</td><td "
+        "class=\"value\">{}</td>"
         "<td class=\"number\">{}</td><td>{}</td></tr>\n",
-        escaped(c.id), c.tested, escaped(c.predicted.shown()), measured_html(c), c.n > 0 ? shown_number(c.n) : "",
+        escaped(c.id), c.tested, value_html(c.predicted.shown()), measured_html(c), c.n > 0 ? shown_number(c.n) : "",
         badge(c.result));
   }
   html += "</tbody></table></div>\n";
@@ -215,7 +231,7 @@ std::string summary_html(const run_result& run) {
     for (const check& c : r.concluded.checks)
       html += fmt::format(
           "<tr><td class=\"check\">{}</td><td class=\"value\">{}</td><td class=\"value\">{}</td><td>{}</td></tr>\n",
-          escaped(c.id), escaped(c.predicted.shown()), measured_html(c), badge(c.result));
+          escaped(c.id), value_html(c.predicted.shown()), measured_html(c), badge(c.result));
   }
   return html + "</tbody></table></div></section>\n";
 }
