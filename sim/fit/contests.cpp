@@ -96,18 +96,15 @@ class contest_reader {
   // "model_a" (the name of the item's column), the item's own name, or a usual word for it.
   double contest::*outcome(const std::vector<std::string>& fields) const {
     const std::string& result = fields[*outcome_];
-    const auto is = [&](const std::string& item_column, const std::string& item,
-                        std::initializer_list<const char*> words) {
-      return result == item_column || result == item ||
-             std::any_of(words.begin(), words.end(), [&](const char* word) { return result == word; });
+    const auto is_one_of = [&](std::initializer_list<const char*> words) {
+      return std::any_of(words.begin(), words.end(), [&](const char* word) { return result == word; });
     };
-    const bool first = is(roles_.columns.item_1, fields[*first_], {"1", "a", "A", "first", "left", "home", "H"});
-    const bool second = is(roles_.columns.item_2, fields[*second_], {"2", "b", "B", "second", "right", "away"});
-    const bool tie = result == "0" || result == "tie" || result == "draw" || result == "D" || result == "both_bad" ||
-                     result.substr(0, 4) == "tie ";
-    if (first && !second) return &contest::wins_first;
-    if (second && !first) return &contest::wins_second;
-    if (tie) return &contest::ties;
+    // Names come before words: an item may well be called "A".
+    if (result == fields[*first_] || result == roles_.columns.item_1) return &contest::wins_first;
+    if (result == fields[*second_] || result == roles_.columns.item_2) return &contest::wins_second;
+    if (is_one_of({"1", "a", "A", "first", "left", "home", "H"})) return &contest::wins_first;
+    if (is_one_of({"2", "b", "B", "second", "right", "away"})) return &contest::wins_second;
+    if (is_one_of({"0", "tie", "draw", "D", "both_bad"}) || result.substr(0, 4) == "tie ") return &contest::ties;
     table_.fail(*outcome_,
                 fmt::format("expected \"{}\", \"{}\" or \"tie\" (also 1, 2, 0), found \"{}\"",
                             printable(roles_.columns.item_1), printable(roles_.columns.item_2), printable(result)));

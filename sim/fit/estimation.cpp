@@ -145,7 +145,8 @@ class estimation {
 };
 
 void estimation::infer(const sparse_comparisons& comparisons, const reward_estimate<M>& estimate) {
-  if (estimate.status != mle_status::interior || !estimate.converged) return;
+  const bool identified = estimate.rank == comparisons.dimension() && comparisons.dimension() <= largest_inference;
+  if (estimate.status != mle_status::interior || !identified) return;
   const auto evaluation = evaluate_bradley_terry(comparisons, estimate.theta);
   const M covariance = evaluation.information.inverse();
   const boost::math::normal normal;
