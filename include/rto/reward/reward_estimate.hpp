@@ -28,8 +28,9 @@ enum class mle_solver {
 struct reward_mle_options {
   double bound = std::numeric_limits<double>::infinity();  ///< B >= 0, the norm bound of (4.1)
   mle_solver solver = mle_solver::automatic;
-  /// Converged when ||grad + mu theta|| <= tolerance * sum_i w_i |y_i - p_i| ||x_i||: relative to what cancels in the
-  /// gradient, so that neither the scale of the features nor underflowing probabilities pass for convergence.
+  /// Converged when ||grad + mu theta|| <= tolerance * sum_i w_i (y_i (1 - p_i) + (1 - y_i) p_i) ||x_i||: relative to
+  /// what cancels in the gradient (|y_i - p_i| for hard labels), so that neither the scale of the features nor
+  /// underflowing probabilities pass for convergence, and soft labels that are met exactly do.
   double tolerance = 1e-10;
   std::int64_t max_iterations = 0;  ///< 0: 200 for newton, 5000 for l_bfgs
 };

@@ -16,7 +16,7 @@ namespace rto::detail {
 /// underflowing, and Newton's method over the ball does not see a common factor.
 template <LinearAlgebra M> struct shifted_gradient {
   M vector;            ///< e^shift grad(-l), [d, 1]
-  double scale = 0.0;  ///< e^shift sum_i w_i |y_i - p_i| ||x_i||: the size of what cancels in it
+  double scale = 0.0;  ///< e^shift sum_i w_i (y_i (1 - p_i) + (1 - y_i) p_i) ||x_i||: what cancels in it
 };
 
 /// log |y - sigma(z)| of hard labels, and about that of soft ones.
@@ -77,10 +77,11 @@ template <DesignMatrix X> class shifted_objective {
   }
   [[nodiscard]] shifted_gradient<M> gradient(const M& margin, double shift) const {
     const E z = array::elementwise(margin);
-    const E residual = weight_ * ((1.0 - label_) * array::exp(array::log_sigmoid(z) + shift) -
-                                  label_ * array::exp(array::log_sigmoid(-z) + shift));
+    const E second = weight_ * (1.0 - label_) * array::exp(array::log_sigmoid(z) + shift);
+    const E first = weight_ * label_ * array::exp(array::log_sigmoid(-z) + shift);
+    const E residual = second - first;
     return {array::transposed_product(features_, M(array::matrix(residual))),
-            array::item(array::sum(E(array::abs(residual) * row_norm_)))};
+            array::item(array::sum(E((second + first) * row_norm_)))};
   }
   [[nodiscard]] M information(const M& margin, double shift) const {
     const E z = array::elementwise(margin);
