@@ -16,7 +16,7 @@ namespace {
 constexpr std::array palette = {"#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#444444"};
 constexpr std::array point_types = {7, 5, 9, 13, 11, 6, 4};
 
-constexpr int panel_width = 470, plot_height = 300, legend_line = 21, title_height = 26;
+constexpr int panel_width = 480, plot_height = 300, legend_line = 25, title_height = 26;
 
 std::string quoted(const std::string& text) {
   std::string out = "'";
@@ -36,6 +36,20 @@ struct span {
     high = std::max(high, x);
   }
 };
+
+// The smallest distance of two bars; 1 with one bar.
+double bar_distance(const panel& p) {
+  std::vector<double> at;
+  for (const series& s : p.curves) {
+    if (s.style == mark::bars) at.insert(at.end(), s.x.begin(), s.x.end());
+  }
+  std::sort(at.begin(), at.end());
+  double distance = std::numeric_limits<double>::infinity();
+  for (std::size_t i = 1; i < at.size(); ++i) {
+    if (at[i] > at[i - 1]) distance = std::min(distance, at[i] - at[i - 1]);
+  }
+  return std::isfinite(distance) ? distance : 1.0;
+}
 
 // The range of an axis: of the data with a margin, or as the figure says.
 span range_of(const panel& p, const axis& a, bool horizontal) {
@@ -61,6 +75,10 @@ span range_of(const panel& p, const axis& a, bool horizontal) {
   }
   if (data.empty()) data = {a.logarithmic ? 0.1 : 0.0, 1.0};
   if (bars && !horizontal && !a.logarithmic) data.include(0, false);
+  if (bars && horizontal && !a.logarithmic) {  // room for half a bar at either end
+    const double half = 0.5 * bar_distance(p);
+    data = {data.low - half, data.high + half};
+  }
   if (a.logarithmic) {
     const double margin = std::max(std::pow(data.high / data.low, 0.05), 1.1);
     data = {data.low / margin, data.high * margin};
@@ -118,6 +136,13 @@ std::string cell(double x, bool logarithmic) {
   return std::isfinite(x) && !(logarithmic && x <= 0) ? fmt::format("{:.12g}", x) : "NaN";
 }
 
+// Intervals as bars with caps. Gnuplot's own error bars would leave a gap round the point.
+std::string interval_bars(const std::string& block, const char* colour) {
+  return fmt::format(
+      "{} using 1:3:(0):($4-$3) with vectors heads size graph 0.008,90 fixed linewidth 1.5 linecolor rgb '{}' notitle",
+      block, colour);
+}
+
 }  // namespace
 
 std::vector<double> logarithmic_ticks(double low, double high) {
@@ -154,9 +179,12 @@ std::string gnuplot_script(const figure& f) {
     lines = std::max(lines, legend_lines(p));
     titled = titled || !p.title.empty();
   }
-  const int width = panels == 1 ? 620 : panel_width * panels;
-  const int legend = lines > 0 ? lines * legend_line + 8 : 0;
-  const int height = plot_height + 66 + (titled ? title_height : 8) + legend;
+  // Two panels in a row at most: a figure that is wider is hard to read on a page.
+  const int columns = std::min(panels, 2), rows = (panels + 1) / 2;
+  const int width = columns <= 1 ? 620 : panel_width * columns;
+  const int legend = lines > 0 ? lines * legend_line + 10 : 0;
+  const int above = titled ? title_height + 6 : 14, below = legend + 70;
+  const int row_height = above + plot_height + below, height = rows * row_height;
   std::string text = fmt::format(
       "set encoding utf8\n"
       "set terminal svg size {},{} dynamic enhanced font 'Helvetica,Arial,sans-serif,14' background rgb 'white'\n"
@@ -164,7 +192,6 @@ std::string gnuplot_script(const figure& f) {
       "set tics nomirror out scale 0.6 textcolor rgb '#333333'\n"
       "set grid linecolor rgb '#E4E4E4' linetype 1 linewidth 1\n"
       "set style fill solid 0.85 noborder\n"
-      "set errorbars 0.6\n"
       "set datafile missing 'NaN'\n"
       "set multiplot\n",
       width, height);
@@ -205,9 +232,8 @@ std::string gnuplot_script(const figure& f) {
           curves.push_back(fmt::format("{} using 1:2 with linespoints linewidth 2 {} {}", block, points, title));
           break;
         case mark::points:
-          curves.push_back(
-              interval ? fmt::format("{} using 1:2:3:4 with yerrorbars linewidth 1.5 {} {}", block, points, title)
-                       : fmt::format("{} using 1:2 with points {} {}", block, points, title));
+          if (interval) curves.push_back(interval_bars(block, colour));
+          curves.push_back(fmt::format("{} using 1:2 with points {} {}", block, points, title));
           break;
         case mark::prediction:
           curves.push_back(fmt::format("{} using 1:2 with lines linewidth 2 dashtype (9,5) linecolor rgb '{}' {}",
@@ -223,9 +249,7 @@ std::string gnuplot_script(const figure& f) {
           break;
         case mark::bars:
           curves.push_back(fmt::format("{} using 1:2 with boxes linecolor rgb '{}' {}", block, colour, title));
-          if (interval)
-            curves.push_back(fmt::format(
-                "{} using 1:2:3:4 with yerrorbars linewidth 1.5 pointsize 0 linecolor rgb '#333333' notitle", block));
+          if (interval) curves.push_back(interval_bars(block, "#333333"));
           break;
       }
     }
@@ -233,26 +257,26 @@ std::string gnuplot_script(const figure& f) {
     for (const std::string& one : bands) plots += (plots.empty() ? "" : ", \\\n  ") + one;
     if (plots.empty()) plots = "NaN notitle";
 
-    const double left = static_cast<double>(i) / panels, right = static_cast<double>(i + 1) / panels;
+    const double left = static_cast<double>(i % 2) * panel_width / width;
+    const double right = columns <= 1 ? 1.0 : left + static_cast<double>(panel_width) / width;
+    const double top = static_cast<double>(i / 2 * row_height), bottom = top + row_height;  // pixels from above
     text += blocks;
     text += fmt::format("set lmargin at screen {:.5f}\nset rmargin at screen {:.5f}\n", left + 78.0 / width,
                         right - 20.0 / width);
-    text += fmt::format("set tmargin at screen {:.5f}\nset bmargin at screen {:.5f}\n",
-                        1 - static_cast<double>(titled ? title_height + 6 : 14) / height,
-                        static_cast<double>(legend + 58) / height);
+    text += fmt::format("set tmargin at screen {:.5f}\nset bmargin at screen {:.5f}\n", 1 - (top + above) / height,
+                        1 - (bottom - below) / height);
     text += p.title.empty() ? "unset title\n" : fmt::format("set title {} noenhanced offset 0,-0.4\n", quoted(p.title));
     text += axis_script(p.x, "x", range_of(p, p.x, true)) + axis_script(p.y, "y", range_of(p, p.y, false));
     if (legend_lines(p) == 0) {
       text += "unset key\n";
     } else {
       text += fmt::format(
-          "set key at screen {:.5f}, screen {:.5f} left bottom vertical maxcolumns {} maxrows {} Left reverse samplen "
+          "set key at screen {:.5f}, screen {:.5f} left top vertical maxcolumns {} maxrows {} Left reverse samplen "
           "2.6 spacing 1.15 "
           "width 1 noenhanced textcolor rgb '#222222'\n",
-          left + 60.0 / width, 6.0 / height, legend_columns(p), legend_lines(p));
+          left + 60.0 / width, 1 - (bottom - below + 70) / height, legend_columns(p), legend_lines(p));
     }
-    // Bars as wide as their distance allows.
-    text += "set boxwidth 0.7 relative\n";
+    text += fmt::format("set boxwidth {:.10g} absolute\n", 0.7 * bar_distance(p));
     text += "plot " + plots + "\n";
   }
   return text + "unset multiplot\n";
