@@ -12,6 +12,7 @@
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include <Eigen/Core>
@@ -115,11 +116,18 @@ struct array_traits<D> {
     else
       return x.unaryExpr([low, high](const scalar& v) { return of_scalar::clamp(v, low, high); });
   }
+  // A number as the scalar of the array, an array as it is: a double beside floats is meant to be rounded.
+  template <class X> static decltype(auto) entry(const X& x) {
+    if constexpr (std::is_arithmetic_v<X>)
+      return static_cast<scalar>(x);
+    else
+      return (x);
+  }
   template <class B, class X, class Y> static auto where_le(const D& a, const B& b, const X& x, const Y& y) {
-    return (a <= b).select(x, y);
+    return (a <= entry(b)).select(entry(x), entry(y));
   }
   template <class X, class Y> static auto select(const D& mask, const X& x, const Y& y) {
-    return (mask > scalar(0.5)).select(x, y);
+    return (mask > scalar(0.5)).select(entry(x), entry(y));
   }
   static decltype(auto) stop_gradient(const D& x) {
     if constexpr (vectorised)
