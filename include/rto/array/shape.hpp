@@ -1,14 +1,13 @@
 // Shape and domain checks with one wording: `rto::function: requirement, got value`.
 #pragma once
 
+#include <charconv>
 #include <concepts>
 #include <cstdint>
 #include <limits>
 #include <stdexcept>
 #include <string>
 #include <type_traits>
-
-#include <boost/lexical_cast.hpp>
 
 #include <rto/array/array.hpp>
 
@@ -30,6 +29,12 @@ template <Shaped A> [[nodiscard]] std::string shape_text(const A& x) {
   return "[" + std::to_string(array::rows(x)) + ", " + std::to_string(array::cols(x)) + "]";
 }
 
+/// A number for messages, in the fewest digits that give it back.
+[[nodiscard]] inline std::string number_text(double x) {
+  char digits[32];
+  return {digits, std::to_chars(digits, digits + sizeof digits, x).ptr};
+}
+
 /// Throws std::invalid_argument unless `b` has the shape of `a`. \cost O(1), no device synchronisation.
 template <Shaped A, Shaped B>
 void require_same_shape(const char* function, const char* name_a, const A& a, const char* name_b, const B& b) {
@@ -49,8 +54,7 @@ void require_shape(const char* function, const char* name, const A& x, std::int6
 /// Throws std::domain_error unless `ok` (write the condition so that NaN fails it).
 inline void require_domain(bool ok, const char* function, const char* requirement, double got) {
   if (!ok)
-    throw std::domain_error(std::string("rto::") + function + ": need " + requirement + ", got " +
-                            boost::lexical_cast<std::string>(got));
+    throw std::domain_error(std::string("rto::") + function + ": need " + requirement + ", got " + number_text(got));
 }
 
 }  // namespace rto

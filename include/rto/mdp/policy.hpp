@@ -10,8 +10,6 @@
 #include <utility>
 #include <vector>
 
-#include <boost/lexical_cast.hpp>
-
 #include <rto/array/array.hpp>
 #include <rto/array/shape.hpp>
 #include <rto/mdp/probability.hpp>
@@ -58,8 +56,8 @@ template <Array A> void validate_policy(const A& log_policy, const char* name = 
   for (std::size_t row = 0; row < host.size(); ++row)
     if (!(std::abs(host[row] - 1) <= tolerance))
       throw std::domain_error("rto::validate_policy: need probabilities of " + std::string(name) +
-                              " that sum to 1 in every row, got " + boost::lexical_cast<std::string>(host[row]) +
-                              " in row " + std::to_string(row));
+                              " that sum to 1 in every row, got " + number_text(host[row]) + " in row " +
+                              std::to_string(row));
 }
 
 /// The policy of logits: `log_softmax`, validated.

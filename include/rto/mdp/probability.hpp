@@ -6,9 +6,8 @@
 #include <stdexcept>
 #include <string>
 
-#include <boost/lexical_cast.hpp>
-
 #include <rto/array/array.hpp>
+#include <rto/array/shape.hpp>
 
 namespace rto {
 
@@ -30,12 +29,12 @@ inline void validate_prompt_distribution(const char* function, std::span<const d
   for (const double p : rho) {
     if (!(p >= 0 && p <= 1 + tolerance))
       throw std::domain_error(std::string("rto::") + function + ": need start probabilities in [0, 1], got " +
-                              boost::lexical_cast<std::string>(p));
+                              number_text(p));
     sum += p;
   }
   if (!(std::abs(sum - 1) <= tolerance))
     throw std::domain_error(std::string("rto::") + function + ": need start probabilities that sum to 1, got sum " +
-                            boost::lexical_cast<std::string>(sum));
+                            number_text(sum));
 }
 
 }  // namespace rto
