@@ -9,6 +9,7 @@
 #include <chrono>
 #include <csignal>
 #include <fstream>
+#include <sstream>
 #include <thread>
 
 #include "sim/io/file.hpp"
@@ -163,6 +164,26 @@ TEST_CASE("reproduce ends with the table and the path of the report, the same fo
   CHECK(page.find("<script src") == std::string::npos);
   CHECK(page.find("<link") == std::string::npos);
   CHECK(page.find("src=\"http") == std::string::npos);
+}
+
+TEST_CASE("one replicate computed alone is the one that the whole run kept") {
+  const temporary_folder folder;
+  const std::string out = (folder / "o").string();
+  REQUIRE(run({"reproduce", "figure-1", "--quick", "--out", out}).status == 0);
+  std::string kept;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder / "o")) {
+    if (entry.path().extension() == ".jsonl") kept = read_file(entry.path());
+  }
+  const finished alone = run({"reproduce", "figure-1", "--quick", "--only", "3"});
+  REQUIRE(alone.status == 0);
+  std::istringstream lines(alone.output);
+  int count = 0;
+  for (std::string line; std::getline(lines, line); ++count) {
+    const json one = json::parse(line);
+    CHECK(one["replicate"] == 3);
+    CHECK_THAT(kept, ContainsSubstring("\"outcome\":" + one["outcome"].dump()));
+  }
+  CHECK(count == 2);  // cells of the quick run
 }
 
 TEST_CASE("a run that is killed goes on where it was, one that is interrupted says how") {
