@@ -39,10 +39,12 @@
 #include <rto/reward/shifted_likelihood.hpp>
 #include <rto/reward/token_reward.hpp>
 
+#include <rto/planning/depth_first_planning.hpp>
 #include <rto/planning/kl_regularized_planning.hpp>
 #include <rto/planning/performance_difference.hpp>
 #include <rto/planning/policy_evaluation.hpp>
 #include <rto/planning/soft_bellman.hpp>
+#include <rto/planning/soft_bellman_row.hpp>
 #include <rto/planning/suboptimality_gap.hpp>
 
 #include <rto/exploration/any_order_search.hpp>

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include <boost/random/mersenne_twister.hpp>
@@ -88,6 +89,37 @@ inline table spread_rows(const token_trie& trie, const table& x, double fill) {
     y.row(mdp.row({h, node - trie.layer_begin(h)})) = x.row(node);
   }
   return y;
+}
+
+/// One complete trajectory of a trie: the edges (node, token) it takes and the root's place among the roots.
+struct enumerated_trajectory {
+  std::size_t prompt;
+  std::vector<std::pair<std::int64_t, std::int64_t>> edges;
+
+  /// Sum of a table along the trajectory: its reward, or its log-probability.
+  double sum(const table& x) const {
+    double total = 0;
+    for (const auto& [node, token] : edges) total += x(node, token);
+    return total;
+  }
+};
+
+/// Every trajectory, by brute force.
+inline std::vector<enumerated_trajectory> all_trajectories(const token_trie& trie) {
+  std::vector<enumerated_trajectory> open, complete;
+  for (std::size_t k = 0; k < trie.nodes().roots.size(); ++k) open.push_back({k, {}});
+  while (!open.empty()) {
+    const enumerated_trajectory path = open.back();
+    open.pop_back();
+    const std::int64_t node = path.edges.empty() ? trie.nodes().roots[path.prompt]
+                                                 : trie.child(path.edges.back().first, path.edges.back().second);
+    for (std::int64_t token = 0; token < trie.actions(); ++token) {
+      enumerated_trajectory longer = path;
+      longer.edges.emplace_back(node, token);
+      (trie.child(node, token) == token_trie::ended ? complete : open).push_back(longer);
+    }
+  }
+  return complete;
 }
 
 }  // namespace rto::test

@@ -1,7 +1,10 @@
 // Occupancy measures: how often a policy visits a state, and takes an action there.
 #pragma once
 
+#include <cmath>
+#include <concepts>
 #include <cstdint>
+#include <stdexcept>
 
 #include <rto/array/array.hpp>
 #include <rto/array/shape.hpp>
@@ -42,6 +45,28 @@ requires TabularMdp<Mdp, P>
   }
   d.mass = array::sum(d.visits);
   return d;
+}
+
+/// Calls visit(state, probability) for every prefix that the policy reaches from the start states, depth first: the
+/// occupancy measure of a model that is not stored.
+/// \param log_policy callable (state, token) -> log-probability  \param visit callable (state, double)
+/// \throws std::runtime_error when a model goes on after its own horizon
+/// \cost time O(prefixes reached, times A), memory O(H)
+template <TokenMdp Mdp, class LogPolicy, class Visit>
+requires std::invocable < const LogPolicy&, const state_t<Mdp>
+&, std::int64_t > &&std::invocable<Visit&, const state_t<Mdp>&, double> void for_each_visit(const Mdp& mdp,
+                                                                                            const LogPolicy& log_policy,
+                                                                                            Visit&& visit) {
+  const auto enter = [&](const auto& self, const state_t<Mdp>& state, double probability, std::int64_t depth) -> void {
+    if (!(probability > 0) || mdp.is_terminal(state)) return;
+    if (depth >= mdp.horizon())
+      throw std::runtime_error("rto::for_each_visit: a state after horizon() tokens must be terminal");
+    visit(state, probability);
+    for (std::int64_t token = 0; token < mdp.actions(); ++token)
+      if (const double p = std::exp(static_cast<double>(log_policy(state, token))); p > 0)
+        self(self, mdp.append(state, token), probability * p, depth + 1);
+  };
+  for (const auto& start : mdp.start_states()) enter(enter, start.state, start.probability, 0);
 }
 
 }  // namespace rto

@@ -37,9 +37,11 @@ template <Array A> [[nodiscard]] array_t<A> probabilities(const A& log_policy) {
 ///   `validate_policy`).
 /// \returns [N, A], entries <= 0
 template <Array A> [[nodiscard]] array_t<A> log_softmax(const A& logits) {
-  const array_t<A> total = array::log_sum_exp(logits);
-  const array_t<A> shift = detail::where_allowed(total, total, 0.0);
-  return logits - array::broadcast_columns(shift, array::cols(logits));
+  const std::int64_t n = array::cols(logits);
+  const array_t<A> largest = array::row_max(logits);
+  const array_t<A> shifted = logits - array::broadcast_columns(detail::where_allowed(largest, largest, 0.0), n);
+  const array_t<A> total = array::log_sum_exp(shifted);
+  return shifted - array::broadcast_columns(detail::where_allowed(total, total, 0.0), n);
 }
 
 /// Throws unless every row of `log_policy` is a probability distribution: sum one to `probability_tolerance`, no NaN.
@@ -52,7 +54,7 @@ template <Array A> void validate_policy(const A& log_policy, const char* name = 
   if (array::rows(sums) == 0) return;
   const double tolerance = probability_tolerance(log_policy);
   if (array::all_finite(sums) && array::item(array::max_coeff(array::abs(sums - 1.0))) <= tolerance) return;
-  const std::vector<double> host = array::to_host(sums);
+  const std::vector<double> host = array::to_host(array::row_sum(probabilities(log_policy)));
   for (std::size_t row = 0; row < host.size(); ++row)
     if (!(std::abs(host[row] - 1) <= tolerance))
       throw std::domain_error("rto::validate_policy: need probabilities of " + std::string(name) +
