@@ -66,6 +66,32 @@ template <DesignMatrix X>
                             .delta = delta});
 }
 
+/// Steps 2 and 3 of Algorithm 1 for an estimate and a covariance that are there already: for several radii, or where
+/// the covariance counts comparisons by other weights. \param radius rho, finite and >= 0 \throws, \cost as the whole
+/// algorithm below
+template <class Mdp, Array L, Array F>
+requires TabularMdp<Mdp, F> && GoesWith<L, F>
+[[nodiscard]] pessimistic_reward_plan<array_t<F>> pessimistic_reward_planning(
+    const Mdp& mdp, const L& log_reference, const F& features, const reward_estimate<matrix_t<F>>& estimate,
+    const regularized_covariance<matrix_t<F>>& covariance, double radius, double beta, bool quotient) {
+  using A = array_t<F>;
+  using M = matrix_t<F>;
+  const std::int64_t states = mdp.states(), actions = mdp.actions();
+  require_shape("pessimistic_reward_planning", "features", features, states * actions, array::rows(estimate.theta));
+  const M phi = array::dense(array::matrix(features));
+  const M psi = quotient ? quotient_features(find_structural_kernel(mdp, features), phi) : phi;
+  const M reward = pessimistic_reward(phi, psi, estimate.theta, covariance, radius);  // (4.2)
+  const M bonus = elliptical_norms(psi, covariance);
+  pessimistic_reward_plan<A> result;
+  result.estimate = estimate;
+  result.covariance = covariance;
+  result.radius = radius;
+  result.bonus = array::reshape(array::elementwise(bonus), states, actions);
+  result.reward = array::reshape(array::elementwise(reward), states, actions);
+  result.plan = plan(mdp, log_reference, result.reward, {.beta = beta});  // (3.4)
+  return result;
+}
+
 /// Algorithm 1, pessimistic reward planning: (1) theta_hat by maximum likelihood (4.1), (2) the reward
 /// r_hat(s,a) = <theta_hat, phi(s,a)> - rho ||phi(s,a)||_{Sigma_D^-1} (4.2), (3) the policy optimal for r_hat with KL
 /// coefficient beta (3.4).
@@ -74,7 +100,7 @@ template <DesignMatrix X>
 /// \param mdp any TabularMdp: complete_token_tree, token_trie, ...
 /// \param log_reference log pi_ref [states, actions]
 /// \param features phi [states x actions, d], states outermost
-/// \param comparisons X [n, d], y, optional weights; n = 0 allowed
+/// \param comparisons X [n, d], y, optional weights (of the likelihood only); n = 0 allowed
 /// \throws std::invalid_argument for shapes; std::domain_error for values out of their domain, and where the radius is
 ///   infinite (B infinite, or B max ||x_i|| > 709.7): rewards of -infinity are refused, not propagated
 /// \cost maximum likelihood, O(states x actions x d^2) for the bonus, one backward recursion
@@ -83,32 +109,15 @@ requires TabularMdp<Mdp, F> && GoesWith<L, F>
 [[nodiscard]] pessimistic_reward_plan<array_t<F>> pessimistic_reward_planning(
     const Mdp& mdp, const L& log_reference, const F& features, const comparison_set<X>& comparisons,
     const pessimistic_reward_planning_options& options = {}) {
-  using A = array_t<F>;
-  using M = matrix_t<A>;
-  const std::int64_t states = mdp.states(), actions = mdp.actions();
-  require_shape("pessimistic_reward_planning", "features", features, states * actions, comparisons.dimension());
-  pessimistic_reward_plan<A> result;
-
-  // (1)
   reward_mle_options mle = options.mle;
   mle.bound = options.bound;
-  result.estimate = reward_mle(comparisons, mle);
-
-  // (2)
-  result.covariance = make_regularized_covariance(comparisons.features, options.lambda);
-  result.radius = options.radius ? *options.radius
-                                 : confidence_radius(comparisons, result.estimate.rank, options.bound, options.lambda,
-                                                     options.delta);
-  const M phi = array::dense(array::matrix(features));
-  const M psi = options.quotient_features ? quotient_features(find_structural_kernel(mdp, features), phi) : phi;
-  const M reward = pessimistic_reward(phi, psi, result.estimate.theta, result.covariance, result.radius);
-  const M bonus = elliptical_norms(psi, result.covariance);
-  result.reward = array::reshape(array::elementwise(reward), states, actions);
-  result.bonus = array::reshape(array::elementwise(bonus), states, actions);
-
-  // (3)
-  result.plan = plan(mdp, log_reference, result.reward, {.beta = options.beta});
-  return result;
+  const auto estimate = reward_mle(comparisons, mle);
+  const auto covariance = make_regularized_covariance(comparisons.features, options.lambda);
+  const double radius =
+      options.radius ? *options.radius
+                     : confidence_radius(comparisons, estimate.rank, options.bound, options.lambda, options.delta);
+  return pessimistic_reward_planning(mdp, log_reference, features, estimate, covariance, radius, options.beta,
+                                     options.quotient_features);
 }
 
 /// The same from trajectory pairs of a token tree.

@@ -27,7 +27,7 @@ template <LinearAlgebra M> struct structural_kernel {
 /// tau; and each advantage is an average of differences of trajectories that share their prefix. So the rows of the
 /// advantages of the uniform policy span K^perp. For one-hot features dim K is the number of states: the potential
 /// directions.
-/// \source math.md 7.2 (docs): the shaping invariance of Ng, Harada, Russell 1999 seen from preference data
+/// \source docs/mathematics.md 7.2; the shaping invariance of Ng, Harada, Russell 1999 seen from preference data
 /// \assumes a deterministic kernel; every token of every state counts, whatever its probability
 /// \param features phi [states x actions, d], finite
 /// \throws std::invalid_argument for shapes, std::domain_error for features not finite
