@@ -13,6 +13,7 @@
 #include <rto/algorithm/pessimistic_reward_planning.hpp>
 #include <rto/mdp/token_trie_builder.hpp>
 #include <rto/planning/policy_evaluation.hpp>
+#include <rto/planning/suboptimality_gap.hpp>
 #include <rto/theory/concentrability.hpp>
 #include <rto/theory/suboptimality.hpp>
 
@@ -201,7 +202,7 @@ theorem_42_terms run_algorithm_1(const preference_tree& t, const learned_reward&
   theorem_42_terms out;
   out.suboptimality = j_star - j_hat;
   out.coverage = expected_bonus(t.visits.state_action_visits, run.bonus);
-  out.kl = (t.visits.visits * kl_divergence(t.optimum.log_policy, log_policy)).sum();
+  out.kl = expected_sum(t.visits.visits, kl_divergence(t.optimum.log_policy, log_policy));
   const suboptimality_bound bound = pessimism_bound(radius, out.coverage, t.beta, out.kl);
   out.coverage_bound = bound.coverage;
   out.bound = bound.total();
@@ -214,7 +215,7 @@ theorem_42_terms run_algorithm_1(const preference_tree& t, const learned_reward&
   const double j_hat_of_optimum =
       evaluate_policy(t.tree, t.optimum.log_policy, t.log_reference, estimated, t.beta).objective;
   const double j_hat_of_policy = evaluate_policy(t.tree, log_policy, t.log_reference, estimated, t.beta).objective;
-  const double divergence = t.beta * (visits.visits * kl_divergence(log_policy, t.optimum.log_policy)).sum();
+  const double divergence = suboptimality_gap_divergence(t.tree, t.optimum, log_policy, t.beta);
   out.identity_error = std::abs(out.suboptimality - terms.total()) / out.scale;
   out.pointwise_violation = std::max((-error).maxCoeff(), (error - 2 * radius * run.bonus).maxCoeff()) / out.scale;
   out.term_i_violation = (terms.reward_error_of_optimum - bound.coverage) / out.scale;

@@ -14,7 +14,7 @@
 
 #include "sim/io/ndarray.hpp"
 #include "sim/solve/registry.hpp"
-#include "sim/solve/token_tree_input.hpp"
+#include "sim/solve/trie_input.hpp"
 
 namespace {
 
@@ -55,7 +55,7 @@ struct instance {
   }
   // E_{s ~ d^pi*} KL(pi* || pi)
   double expected_kl(const array_2d& log_policy) const {
-    return (visits.visits * rto::kl_divergence(optimum.log_policy, log_policy)).sum();
+    return rto::expected_sum(visits.visits, rto::kl_divergence(optimum.log_policy, log_policy));
   }
 };
 
@@ -65,10 +65,11 @@ array_2d reward_of(const array_2d& features, const matrix& theta, std::int64_t s
 }
 
 instance read_instance(const reader& input) {
-  rto::token_trie tree = read_token_trie(input);
+  rto::token_trie tree = read_trie(input);
   const auto n = tree.states(), a = tree.actions();
   const auto d = static_cast<std::int64_t>(input.size("d"));
-  const array_2d log_reference = read_policy(input, "ref_logits", tree);
+  const ndarray logits = input.array("ref_logits", {n, a});
+  const array_2d log_reference = rto::policy_from_logits(Eigen::Map<const array_2d>(logits.data.data(), n, a));
   const ndarray phi = input.array("phi", {n, a, d});
   const array_2d features = Eigen::Map<const array_2d>(phi.data.data(), n * a, d);
   const matrix theta = column(input.numbers("theta_star", d));

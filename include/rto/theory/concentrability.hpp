@@ -7,6 +7,7 @@
 #include <rto/array/array.hpp>
 #include <rto/array/linear_algebra.hpp>
 #include <rto/array/shape.hpp>
+#include <rto/planning/suboptimality_gap.hpp>
 #include <rto/reward/confidence_set.hpp>
 #include <rto/reward/pessimism.hpp>
 
@@ -20,7 +21,7 @@ namespace rto {
 /// \cost O(states x actions); synchronises with a device
 template <Array A, GoesWith<A> B> [[nodiscard]] double expected_bonus(const A& occupancy, const B& bonus) {
   require_same_shape("expected_bonus", "occupancy", occupancy, "bonus", bonus);
-  return array::item(array::sum(occupancy * bonus));
+  return array::item(expected_sum(occupancy, bonus));
 }
 
 /// E_{(s,a) ~ d^pi} phi(s,a), the expected trajectory feature.

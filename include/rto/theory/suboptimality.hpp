@@ -6,6 +6,7 @@
 
 #include <rto/array/array.hpp>
 #include <rto/array/shape.hpp>
+#include <rto/planning/suboptimality_gap.hpp>
 
 namespace rto {
 
@@ -60,8 +61,8 @@ template <Array A, GoesWith<A> B, GoesWith<A> C, GoesWith<A> D>
   require_same_shape(function, "occupancy_of_optimum", occupancy_of_optimum, "reward", reward);
   require_same_shape(function, "occupancy_of_optimum", occupancy_of_optimum, "estimated_reward", estimated_reward);
   const value_t<A> error = reward - estimated_reward;
-  return {.reward_error_of_optimum = array::item(array::sum(occupancy_of_optimum * error)),
-          .reward_error_of_policy = -array::item(array::sum(occupancy_of_policy * error)),
+  return {.reward_error_of_optimum = array::item(expected_sum(occupancy_of_optimum, error)),
+          .reward_error_of_policy = -array::item(expected_sum(occupancy_of_policy, error)),
           .planning = planning_term(beta, expected_kl)};
 }
 
