@@ -16,7 +16,7 @@ namespace {
 constexpr std::array palette = {"#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#444444"};
 constexpr std::array point_types = {7, 5, 9, 13, 11, 6, 4};
 
-constexpr int panel_width = 480, plot_height = 300, legend_line = 25, title_height = 26;
+constexpr int panel_width = 480, plot_height = 300, legend_line = 25, title_height = 26, label_height = 70;
 
 std::string quoted(const std::string& text) {
   std::string out = "'";
@@ -74,6 +74,9 @@ span range_of(const panel& p, const axis& a, bool horizontal) {
     }
   }
   if (data.empty()) data = {a.logarithmic ? 0.1 : 0.0, 1.0};
+  // The margin is that of what is shown.
+  if (a.minimum < data.high) data.low = std::max(data.low, a.minimum);
+  if (a.maximum > data.low) data.high = std::min(data.high, a.maximum);
   if (bars && !horizontal && !a.logarithmic) data.include(0, false);
   if (bars && horizontal && !a.logarithmic) {  // room for half a bar at either end
     const double half = 0.5 * bar_distance(p);
@@ -94,11 +97,20 @@ span range_of(const panel& p, const axis& a, bool horizontal) {
   return data;
 }
 
-std::string axis_script(const axis& a, const char* name, const span& range) {
+// Whole numbers on a short axis want marks at whole numbers.
+bool counts_steps(const panel& p, const axis& a, const span& range) {
+  if (a.logarithmic || range.high - range.low > 12) return false;
+  return std::all_of(p.curves.begin(), p.curves.end(), [](const series& s) {
+    return std::all_of(s.x.begin(), s.x.end(), [](double x) { return std::nearbyint(x) == x; });
+  });
+}
+
+std::string axis_script(const axis& a, const char* name, const span& range, bool whole) {
   std::string text = fmt::format("set {0}label {1} noenhanced\nset {0}range [{2:.10g}:{3:.10g}]\n", name,
                                  quoted(a.label), range.low, range.high);
   if (!a.logarithmic)
-    return text + fmt::format("unset logscale {0}\nset {0}tics autofreq\nset format {0} '%.6g'\n", name);
+    return text +
+           fmt::format("unset logscale {0}\nset {0}tics {1}\nset format {0} '%.6g'\n", name, whole ? "1" : "autofreq");
   text += fmt::format("set logscale {0} 10\nunset m{0}tics\n", name);
   std::string ticks;
   for (const double t : logarithmic_ticks(range.low, range.high)) {
@@ -115,21 +127,34 @@ std::string axis_script(const axis& a, const char* name, const span& range) {
   return text + fmt::format("set {}tics ({})\n", name, ticks);
 }
 
-// Lines of the legend: two columns where all labels are short.
-int legend_columns(const panel& p) {
-  std::size_t longest = 0, labelled = 0;
+// How the labels of a panel go into columns.
+struct legend_layout {
+  int columns = 1, lines = 0;  // no lines: one curve needs no legend
+};
+
+legend_layout legend_of(const panel& p, int width) {
+  std::size_t longest = 0;
+  int labelled = 0;
   for (const series& s : p.curves) {
-    longest = std::max(longest, s.label.size());
+    const auto letters = std::count_if(s.label.begin(), s.label.end(), [](char c) { return (c & 0xc0) != 0x80; });
+    longest = std::max(longest, static_cast<std::size_t>(letters));
     labelled += s.label.empty() ? 0 : 1;
   }
-  return labelled > 2 && longest <= 24 ? 2 : 1;
+  if (p.curves.size() < 2 || labelled == 0) return {};
+  const double column = 58 + 7.3 * static_cast<double>(longest);  // sample and letters, pixels
+  const int fit = std::max(1, static_cast<int>((width - 66) / column));
+  const int columns = std::min({fit, labelled, 4});
+  const int lines = (labelled + columns - 1) / columns;
+  return {(labelled + lines - 1) / lines, lines};
 }
 
-int legend_lines(const panel& p) {
-  const auto labelled = static_cast<int>(
-      std::count_if(p.curves.begin(), p.curves.end(), [](const series& s) { return !s.label.empty(); }));
-  if (p.curves.size() == 1) return 0;
-  return (labelled + legend_columns(p) - 1) / legend_columns(p);
+// One legend serves all panels that show the same curves.
+bool same_curves(const figure& f) {
+  const auto same = [](const series& a, const series& b) { return a.label == b.label && a.style == b.style; };
+  return f.panels.size() > 1 && std::all_of(f.panels.begin(), f.panels.end(), [&](const panel& p) {
+           const std::vector<series>& first = f.panels.front().curves;
+           return std::equal(p.curves.begin(), p.curves.end(), first.begin(), first.end(), same);
+         });
 }
 
 std::string cell(double x, bool logarithmic) {
@@ -173,18 +198,19 @@ std::vector<double> logarithmic_ticks(double low, double high) {
 
 std::string gnuplot_script(const figure& f) {
   const int panels = static_cast<int>(f.panels.size());
-  int lines = 0;
-  bool titled = false;
-  for (const panel& p : f.panels) {
-    lines = std::max(lines, legend_lines(p));
-    titled = titled || !p.title.empty();
-  }
   // Two panels in a row at most: a figure that is wider is hard to read on a page.
   const int columns = std::min(panels, 2), rows = (panels + 1) / 2;
   const int width = columns <= 1 ? 620 : panel_width * columns;
+  const bool shared = same_curves(f);
+  int lines = 0;
+  bool titled = false;
+  for (const panel& p : f.panels) {
+    lines = std::max(lines, legend_of(p, shared ? width : width / std::max(columns, 1)).lines);
+    titled = titled || !p.title.empty();
+  }
   const int legend = lines > 0 ? lines * legend_line + 10 : 0;
-  const int above = titled ? title_height + 6 : 14, below = legend + 70;
-  const int row_height = above + plot_height + below, height = rows * row_height;
+  const int above = titled ? title_height + 6 : 14, below = label_height + (shared ? 0 : legend);
+  const int row_height = above + plot_height + below, height = rows * row_height + (shared ? legend : 0);
   std::string text = fmt::format(
       "set encoding utf8\n"
       "set terminal svg size {},{} dynamic enhanced font 'Helvetica,Arial,sans-serif,14' background rgb 'white'\n"
@@ -266,42 +292,24 @@ std::string gnuplot_script(const figure& f) {
     text += fmt::format("set tmargin at screen {:.5f}\nset bmargin at screen {:.5f}\n", 1 - (top + above) / height,
                         1 - (bottom - below) / height);
     text += p.title.empty() ? "unset title\n" : fmt::format("set title {} noenhanced offset 0,-0.4\n", quoted(p.title));
-    text += axis_script(p.x, "x", range_of(p, p.x, true)) + axis_script(p.y, "y", range_of(p, p.y, false));
-    if (legend_lines(p) == 0) {
+    const span x_range = range_of(p, p.x, true);
+    text += axis_script(p.x, "x", x_range, counts_steps(p, p.x, x_range));
+    text += axis_script(p.y, "y", range_of(p, p.y, false), false);
+    const legend_layout key = legend_of(p, shared ? width : width / columns);
+    if (key.lines == 0 || (shared && i > 0)) {
       text += "unset key\n";
     } else {
+      const double key_top = shared ? rows * row_height : bottom - below + label_height;
       text += fmt::format(
-          "set key at screen {:.5f}, screen {:.5f} left top vertical maxcolumns {} maxrows {} Left reverse samplen "
-          "2.6 spacing 1.15 "
+          "set key at screen {:.5f}, screen {:.5f} left top vertical maxcolumns {} maxrows {} Left reverse samplen 2.6 "
+          "spacing 1.15 "
           "width 1 noenhanced textcolor rgb '#222222'\n",
-          left + 60.0 / width, 1 - (bottom - below + 70) / height, legend_columns(p), legend_lines(p));
+          left + 60.0 / width, 1 - key_top / height, key.columns, key.lines);
     }
     text += fmt::format("set boxwidth {:.10g} absolute\n", 0.7 * bar_distance(p));
     text += "plot " + plots + "\n";
   }
   return text + "unset multiplot\n";
-}
-
-std::string figure_csv(const figure& f) {
-  const auto field = [](const std::string& text) {
-    if (text.find_first_of(",\"\n") == std::string::npos) return text;
-    std::string out = "\"";
-    for (const char c : text) {
-      if (c == '"') out += '"';
-      out += c;
-    }
-    return out + "\"";
-  };
-  std::string csv = "panel,series,x,y,low,high\n";
-  for (const panel& p : f.panels) {
-    for (const series& s : p.curves) {
-      for (std::size_t i = 0; i < s.x.size(); ++i) {
-        csv += fmt::format("{},{},{},{}", field(p.title), field(s.label), s.x[i], s.y[i]);
-        csv += i < s.low.size() && i < s.high.size() ? fmt::format(",{},{}\n", s.low[i], s.high[i]) : ",,\n";
-      }
-    }
-  }
-  return csv;
 }
 
 }  // namespace rto::sim

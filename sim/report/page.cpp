@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <ctime>
 #include <map>
 #include <regex>
@@ -220,6 +221,28 @@ std::string claim_html(const claim_result& r, const run_options& options, const 
   return html + settings_html(r, options) + "</section>\n";
 }
 
+// The checks that the table on top shows of a claim: those that decide its verdict or are not plain, then the first
+// ones.
+std::vector<const check*> telling_checks(const claim_result& r) {
+  constexpr std::size_t most = 6;
+  const std::vector<check>& all = r.concluded.checks;
+  std::vector<const check*> chosen;
+  if (all.size() <= most + 1) {
+    for (const check& c : all) chosen.push_back(&c);
+    return chosen;
+  }
+  const auto rank = [&](const check& c) {
+    return c.result == r.overall && c.result != verdict::holds ? 0 : c.result != verdict::holds ? 1 : 2;
+  };
+  for (int wanted = 0; wanted < 3; ++wanted) {
+    for (const check& c : all) {
+      if (rank(c) == wanted && (chosen.size() < most || c.result == verdict::contradicted)) chosen.push_back(&c);
+    }
+  }
+  std::sort(chosen.begin(), chosen.end());  // in the claim's own order
+  return chosen;
+}
+
 std::string summary_html(const run_result& run) {
   std::string html =
       "<section class=\"card\"><h2>The claims</h2>\n<div "
@@ -228,10 +251,21 @@ std::string summary_html(const run_result& run) {
   for (const claim_result& r : run.claims) {
     html += fmt::format("<tr class=\"claim\"><td colspan=\"3\"><a href=\"#{}\">{}</a> &nbsp;{}</td><td>{}</td></tr>\n",
                         escaped(r.what->id), escaped(r.what->id), r.what->title, badge(r.overall));
-    for (const check& c : r.concluded.checks)
+    const std::vector<const check*> shown = telling_checks(r);
+    for (const check* c : shown)
       html += fmt::format(
           "<tr><td class=\"check\">{}</td><td class=\"value\">{}</td><td class=\"value\">{}</td><td>{}</td></tr>\n",
-          escaped(c.id), value_html(c.predicted.shown()), measured_html(c), badge(c.result));
+          escaped(c->id), value_html(c->predicted.shown()), measured_html(*c), badge(c->result));
+    if (shown.size() == r.concluded.checks.size()) continue;
+    std::map<verdict, std::size_t> others;
+    for (const check& c : r.concluded.checks) {
+      if (std::find(shown.begin(), shown.end(), &c) == shown.end()) ++others[c.result];
+    }
+    std::vector<std::string> words;
+    for (const auto& [v, count] : others)
+      words.push_back(fmt::format("{} {}", count, v == verdict::holds && count > 1 ? "hold" : to_text(v)));
+    html += fmt::format("<tr><td class=\"check\" colspan=\"4\"><a href=\"#{}\">{} further checks</a>: {}</td></tr>\n",
+                        escaped(r.what->id), r.concluded.checks.size() - shown.size(), fmt::join(words, ", "));
   }
   return html + "</tbody></table></div></section>\n";
 }

@@ -23,13 +23,13 @@ code { font: 0.88em ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace
 .soft { color: var(--soft); font-size: 0.92rem; }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 22px 24px; margin: 22px 0; }
 .scroll { overflow-x: auto; }
-table { border-collapse: collapse; width: 100%; font-size: 0.92rem; }
+table { border-collapse: collapse; width: 100%; font-size: 0.92rem; } td code { font-size: 0.82em; }
 th { text-align: left; font-weight: 600; color: var(--soft); border-bottom: 2px solid var(--line); padding: 6px 10px; vertical-align: bottom; }
 td { border-bottom: 1px solid var(--line); padding: 6px 10px; vertical-align: top; }
 tr:last-child td { border-bottom: 0; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 td.value { font-variant-numeric: tabular-nums; }
-td.check { padding-left: 26px; } td.tested { min-width: 15rem; } .keep, .keep code { white-space: nowrap; }
+td.check { padding-left: 26px; } td.tested { min-width: 15rem; width: 46%; } sub, sup { line-height: 0; font-size: 0.76em; } .keep, .keep code { white-space: nowrap; }
 tr.claim td { background: var(--none-bg); font-weight: 600; }
 .verdict { display: inline-block; padding: 1px 9px; border-radius: 99px; font-size: 0.84rem; font-weight: 600; white-space: nowrap; }
 .holds { color: var(--good); background: var(--good-bg); }

@@ -46,7 +46,7 @@ void arrow(svg_drawing& d, double x0, double y0, double x1, double y1, const col
 
 std::string pipeline_drawing(const std::string& id) {
   const double half = box_height / 2;
-  svg_drawing d(column(6) + box_width + margin, 420);
+  svg_drawing d(column(6) + box_width + margin, 412);
 
   // The two branches on their grounds.
   d.rectangle(column(2) - 12, row_top - 32, 4 * box_width + 3 * gap + 24, box_height + 44, "#F5FAFD", "#C9DFEE", 12);
