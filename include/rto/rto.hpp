@@ -5,6 +5,7 @@
 #include <rto/array/array.hpp>
 #include <rto/array/eigen.hpp>
 #include <rto/array/eigen_matrix.hpp>
+#include <rto/array/eigen_operators.hpp>
 #include <rto/array/executor.hpp>
 #include <rto/array/linear_algebra.hpp>
 #include <rto/array/mask.hpp>

@@ -48,7 +48,7 @@ namespace array {
   inline constexpr name##_fn name {}
 
 // --- Elementwise ---------------------------------------------------------------------------------------------------
-RTO_ARRAY_VERB(exp);
+RTO_ARRAY_VERB(exp);  ///< e^x; of -inf at most the smallest normal number (a vectorised exp need not reach 0)
 RTO_ARRAY_VERB(expm1);
 RTO_ARRAY_VERB(log);
 RTO_ARRAY_VERB(log1p);

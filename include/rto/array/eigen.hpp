@@ -18,6 +18,7 @@
 #include <Eigen/Core>
 
 #include <rto/array/array.hpp>
+#include <rto/array/eigen_operators.hpp>
 #include <rto/array/scalar.hpp>
 
 namespace rto {
@@ -26,16 +27,6 @@ namespace rto {
 template <class S> using eigen_array = Eigen::Array<S, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
 template <class S> struct eigen_family;
-
-namespace detail {
-/// x shifted by one column, read lazily: holds plain arrays by reference and expressions by value, as Eigen does.
-template <class D> struct next_step_op {
-  typename Eigen::internal::ref_selector<D>::type x;
-  typename D::Scalar operator()(Eigen::Index i, Eigen::Index t) const {
-    return t + 1 < x.cols() ? typename D::Scalar(x.coeff(i, t + 1)) : typename D::Scalar(0);
-  }
-};
-}  // namespace detail
 
 /// Index arrays (token ids, successors): shape only, no arithmetic.
 template <class D>
@@ -124,10 +115,16 @@ struct array_traits<D> {
       return (x);
   }
   template <class B, class X, class Y> static auto where_le(const D& a, const B& b, const X& x, const Y& y) {
-    return (a <= entry(b)).select(entry(x), entry(y));
+    if constexpr (vectorised)
+      return choose(a.binaryExpr(entries(a, b), detail::less_equal_op<scalar>()), entries(a, x), entries(a, y));
+    else
+      return (a <= entry(b)).select(entry(x), entry(y));
   }
   template <class X, class Y> static auto select(const D& mask, const X& x, const Y& y) {
-    return (mask > scalar(0.5)).select(entry(x), entry(y));
+    if constexpr (vectorised)
+      return choose(mask, entries(mask, x), entries(mask, y));
+    else
+      return (mask > scalar(0.5)).select(entry(x), entry(y));
   }
   static decltype(auto) stop_gradient(const D& x) {
     if constexpr (vectorised)
@@ -156,13 +153,15 @@ struct array_traits<D> {
   static column row_sum(const D& x) { return x.rowwise().sum(); }
   static column row_max(const D& x) { return x.rowwise().maxCoeff(); }
   static column log_sum_exp(const D& x) {
-    column m = x.rowwise().maxCoeff();
+    const column m = x.rowwise().maxCoeff();
     const column shift = m.unaryExpr([](const scalar& v) {  // a row of -inf stays -inf instead of becoming NaN
       return of_scalar::item(v) == -std::numeric_limits<double>::infinity() ? scalar(0) : of_scalar::stop_gradient(v);
     });
     const value_type shifted = x - shift.replicate(1, x.cols());
     const column total = array_traits<value_type>::exp(shifted).rowwise().sum();
-    return array_traits<column>::log(total) + shift;
+    const column value = array_traits<column>::log(total) + shift;
+    // A vectorised e^-inf is a tiny positive number: such a row's sum is not 0, and its logarithm not -inf.
+    return array_traits<column>::where_le(m, std::numeric_limits<double>::lowest(), m, value);
   }
   static auto broadcast_columns(const D& v, std::int64_t n) { return v.replicate(1, n); }
   static auto time_slice(const D& x, std::int64_t from, std::int64_t to) { return x.middleCols(from, to - from); }
@@ -254,6 +253,16 @@ struct array_traits<D> {
   }
 
  private:
+  // A number becomes an array of it, an array stays as it is.
+  template <class X> static decltype(auto) entries(const D& like, const X& x) {
+    if constexpr (std::is_arithmetic_v<X>)
+      return value_type::Constant(like.rows(), like.cols(), static_cast<scalar>(x));
+    else
+      return (x);
+  }
+  template <class M, class X, class Y> static auto choose(const M& mask, const X& x, const Y& y) {
+    return Eigen::CwiseTernaryOp<detail::select_op<scalar>, const M, const X, const Y>(mask, x, y);
+  }
   template <class X> static std::string shape(const X& x) {
     return "[" + std::to_string(x.rows()) + ", " + std::to_string(x.cols()) + "]";
   }

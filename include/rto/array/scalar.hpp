@@ -30,11 +30,15 @@ template <std::floating_point S> struct array_traits<S> {
   static S clamp(S x, double low, double high) {
     return x < static_cast<S>(low) ? static_cast<S>(low) : (x > static_cast<S>(high) ? static_cast<S>(high) : x);
   }
-  static S where_le(S a, S b, S x, S y) { return a <= b ? x : y; }
-  static S select(S mask, S x, S y) { return mask > S(0.5) ? x : y; }
+  template <class B, class X, class Y> static S where_le(S a, B b, X x, Y y) {
+    return a <= static_cast<S>(b) ? static_cast<S>(x) : static_cast<S>(y);
+  }
+  template <class X, class Y> static S select(S mask, X x, Y y) {
+    return mask > S(0.5) ? static_cast<S>(x) : static_cast<S>(y);
+  }
   static S stop_gradient(S x) { return x; }
   static S full_like(S, double c) { return static_cast<S>(c); }
-  static void assign(S& out, S x) { out = x; }
+  template <class X> static void assign(S& out, X x) { out = static_cast<S>(x); }
 
   static std::int64_t rows(S) { return 1; }
   static std::int64_t cols(S) { return 1; }
