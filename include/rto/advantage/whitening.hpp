@@ -50,8 +50,9 @@ void whiten(const A& x, const M& mask, const masked_moments<scalar_t<A>>& m, whi
   using namespace array;
   require_same_shape("whiten", "x", x, "mask", mask);
   require_domain(options.epsilon >= 0, "whiten", "epsilon >= 0", options.epsilon);
-  const scalar_t<A> divisor = options.unbiased ? clamp(m.count - 1.0, 1.0, detail::infinity) : m.count;
-  const scalar_t<A> deviation = sqrt(m.squared_deviations / divisor + options.epsilon);
+  const scalar_t<A> divisor =
+      options.unbiased ? clamp(m.count - full_like(m.count, 1.0), 1.0, detail::infinity) : m.count;
+  const scalar_t<A> deviation = sqrt(m.squared_deviations / divisor + full_like(m.count, options.epsilon));
   const scalar_t<A> scale = where_le(deviation, 0.0, 1.0, deviation);  // equal entries: 0, not 0 / 0
   if (options.center)
     assign(out, select(mask, (x - m.mean) / scale, 0.0));

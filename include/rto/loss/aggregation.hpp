@@ -57,7 +57,7 @@ template <Array A, GoesWith<A> M>
     const scalar_t<A> total = sum(select(mask, token_loss, 0.0));
     if (!options.global_count) return total / sum(mask);
     require_domain(*options.global_count > 0, "aggregate", "global_count > 0", *options.global_count);
-    return total / *options.global_count;
+    return total / full_like(total, *options.global_count);
   }
   return sum(select(mask, token_loss * aggregation_weights(mask, options), 0.0));
 }

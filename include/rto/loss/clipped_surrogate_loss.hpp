@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cmath>
-#include <limits>
 
 #include <rto/array/array.hpp>
 #include <rto/array/mask.hpp>
@@ -20,7 +19,7 @@ namespace detail {
 struct log_clip {
   double low, high;
   explicit log_clip(const char* function, double clip)
-      : low(clip < 1 ? std::log1p(-clip) : -std::numeric_limits<double>::infinity()), high(std::log1p(clip)) {
+      : low(clip < 1 ? std::log1p(-clip) : -infinity), high(std::log1p(clip)) {
     require_domain(clip > 0 && std::isfinite(clip), function, "0 < clip < infinity", clip);
   }
 };

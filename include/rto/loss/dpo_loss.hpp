@@ -1,10 +1,9 @@
 // The loss of direct preference optimisation.
 #pragma once
 
-#include <limits>
-
 #include <rto/array/array.hpp>
 #include <rto/array/shape.hpp>
+#include <rto/preference/bradley_terry.hpp>
 
 namespace rto {
 
@@ -25,8 +24,8 @@ struct dpo_options {
 template <Elementwise A, GoesWith<A> B>
 [[nodiscard]] value_t<A> dpo_margin(const A& policy_log_ratio, const B& reference_log_ratio, double beta) {
   require_same_shape("dpo_margin", "policy_log_ratio", policy_log_ratio, "reference_log_ratio", reference_log_ratio);
-  require_domain(beta > 0 && beta < std::numeric_limits<double>::infinity(), "dpo_margin", "0 < beta < infinity", beta);
-  return beta * (policy_log_ratio - array::stop_gradient(reference_log_ratio));
+  require_domain(beta > 0 && beta < detail::infinity, "dpo_margin", "0 < beta < infinity", beta);
+  return value_t<A>(beta * (policy_log_ratio - array::stop_gradient(reference_log_ratio)));
 }
 
 /// l = -(1 - eps) log sigma(m) - eps log sigma(-m) of each pair: the Bradley-Terry negative log-likelihood of the
@@ -41,16 +40,15 @@ template <Elementwise A, GoesWith<A> B>
   using namespace array;
   const double eps = options.label_smoothing;
   require_domain(eps >= 0 && eps <= 0.5, "dpo_loss", "label_smoothing in [0, 1/2]", eps);
-  const value_t<A> m = dpo_margin(policy_log_ratio, reference_log_ratio, options.beta);
-  if (eps == 0) return -log_sigmoid(m);
-  return (eps - 1) * log_sigmoid(m) - eps * log_sigmoid(-m);
+  const value_t<A> margin = dpo_margin(policy_log_ratio, reference_log_ratio, options.beta);
+  return -bradley_terry_log_likelihood(margin, full_like(margin, 1 - eps));
 }
 
 /// The share of pairs that the implicit reward orders as labelled: m > 0 strictly, so 0 where the policy is the
 /// reference. \param margin [pairs, 1] (any shape). \returns a scalar_t in [0, 1]; NaN without pairs
 template <Array A> [[nodiscard]] scalar_t<A> preference_accuracy(const A& margin) {
   using namespace array;
-  return sum(where_le(margin, 0.0, 0.0, full_like(margin, 1.0))) / static_cast<double>(rows(margin) * cols(margin));
+  return sum(where_le(margin, 0.0, 0.0, full_like(margin, 1.0))) / sum(full_like(margin, 1.0));
 }
 
 }  // namespace rto

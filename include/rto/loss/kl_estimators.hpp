@@ -28,7 +28,7 @@ template <Elementwise A, GoesWith<A> B>
   require_same_shape("kl_estimates", "log_prob", log_prob, "old_log_prob", old_log_prob);
   if (which == kl_estimator::k1) return old_log_prob - log_prob;
   const value_t<A> d = log_prob - old_log_prob;
-  if (which == kl_estimator::k2) return 0.5 * (d * d);
+  if (which == kl_estimator::k2) return value_t<A>(0.5 * (d * d));
   return expm1(d) - d;
 }
 

@@ -1,19 +1,12 @@
 // Log-probabilities of tokens from logits.
 #pragma once
 
-#include <limits>
-
 #include <rto/array/array.hpp>
 #include <rto/array/mask.hpp>
 #include <rto/array/shape.hpp>
+#include <rto/mdp/policy.hpp>
 
 namespace rto {
-
-/// log pi(v) = z_v - log sum_u e^{z_u} for every token of the vocabulary; a logit of -infinity forbids the token.
-/// \param logits [rows, vocabulary], nats; a row needs a finite entry. \returns [rows, vocabulary], nats, <= 0
-template <Array A> [[nodiscard]] value_t<A> log_softmax(const A& logits) {
-  return logits - array::broadcast_columns(array::log_sum_exp(logits), array::cols(logits));
-}
 
 /// log pi(y) = z_y - log sum_u e^{z_u} of one token per row; the array of all log-probabilities is never formed.
 ///
@@ -31,11 +24,12 @@ template <Array A> [[nodiscard]] auto token_log_probability(const A& logits, con
 }
 
 /// Entropy -sum_v pi(v) log pi(v) of each row, with 0 log 0 = 0.
-/// \param logits [rows, vocabulary], nats. \returns [rows, 1], nats, in [0, log vocabulary]
+/// \param logits [rows, vocabulary], nats; a logit of -infinity forbids the token
+/// \returns [rows, 1], nats, in [0, log vocabulary]
+/// \gradient through logits, exact also where a token is forbidden
 template <Array A> [[nodiscard]] auto token_entropy(const A& logits) {
   using namespace array;
-  const value_t<A> log_prob = log_softmax(logits);
-  const value_t<A> finite = where_le(log_prob, -std::numeric_limits<double>::max(), 0.0, log_prob);
+  const array_t<A> log_prob = log_softmax(logits), finite = detail::where_allowed(log_prob, log_prob, 0.0);
   return row_sum(-exp(log_prob) * finite);
 }
 

@@ -35,8 +35,11 @@ void value_token_loss(const A& value, const B& old_value, const C& target, value
   const double c = *options.clip;
   require_domain(c > 0 && std::isfinite(c), "value_token_loss", "0 < clip < infinity", c);
   // V itself where it lies inside, not V_old + (V - V_old), whose rounding would break the tie between the two terms.
-  const value_t<A> v = stop_gradient(value), low = stop_gradient(old_value) - c, high = stop_gradient(old_value) + c;
-  const value_t<A> clipped_error = where_le(v, low, low, where_le(high, v, high, v)) - stop_gradient(target);
+  const value_t<A> clipped_error =
+      where_le(stop_gradient(value), stop_gradient(old_value) - c, stop_gradient(old_value) - c,
+               where_le(stop_gradient(old_value) + c, stop_gradient(value), stop_gradient(old_value) + c,
+                        stop_gradient(value))) -
+      stop_gradient(target);
   const value_t<A> error = value - stop_gradient(target);
   assign(out, 0.5 * where_le(abs(clipped_error), abs(error), error * error, clipped_error * clipped_error));
 }

@@ -31,13 +31,13 @@ template <Elementwise A, GoesWith<A> B>
 /// \gradient dl/dz = bradley_terry_residual, -d^2l/dz^2 = bradley_terry_curvature
 template <Elementwise A, GoesWith<A> B>
 [[nodiscard]] value_t<A> bradley_terry_log_likelihood(const A& margin, const B& label) {
-  return label * array::log_sigmoid(margin) + (1.0 - label) * array::log_sigmoid(-margin);
+  return value_t<A>(label * array::log_sigmoid(margin) + (1.0 - label) * array::log_sigmoid(-margin));
 }
 
 /// dl/dz = y - sigma(z), as y sigma(-z) - (1 - y) sigma(z): to full relative accuracy where it is tiny.
 template <Elementwise A, GoesWith<A> B>
 [[nodiscard]] value_t<A> bradley_terry_residual(const A& margin, const B& label) {
-  return label * array::sigmoid(-margin) - (1.0 - label) * array::sigmoid(margin);
+  return value_t<A>(label * array::sigmoid(-margin) - (1.0 - label) * array::sigmoid(margin));
 }
 
 /// -d^2l/dz^2 = sigma'(z) = sigma(z) sigma(-z), in (0, 1/4].

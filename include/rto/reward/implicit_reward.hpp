@@ -25,9 +25,8 @@ template <Elementwise A, GoesWith<A> B>
   using namespace array;
   constexpr double lowest = std::numeric_limits<double>::lowest();
   require_same_shape("implicit_reward", "log_policy", log_policy, "log_reference", log_reference);
-  require_domain(beta >= 0 && beta < std::numeric_limits<double>::infinity(), "implicit_reward", "0 <= beta < infinity",
-                 beta);
-  return beta * where_le(log_reference, lowest, 0.0, log_policy - log_reference);
+  require_domain(beta >= 0 && beta < detail::infinity, "implicit_reward", "0 <= beta < infinity", beta);
+  return value_t<A>(beta * where_le(log_reference, lowest, 0.0, log_policy - log_reference));
 }
 
 }  // namespace rto

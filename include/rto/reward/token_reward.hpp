@@ -8,7 +8,6 @@
 // The last token is the last valid one, whether it is the end of the sequence or the answer was cut.
 #pragma once
 
-#include <limits>
 #include <stdexcept>
 #include <string>
 
@@ -28,11 +27,11 @@ enum class reward_placement {
 
 /// Coefficients of the four terms; a coefficient of 0 leaves the term out, and its inputs may then be absent.
 struct token_reward_recipe {
-  double implicit = 0;                                             // beta_1, >= 0
-  double implicit_clip = std::numeric_limits<double>::infinity();  // |beta_1 log(pi_dpo / pi_ref)| per token at most
+  double implicit = 0;                      // beta_1, >= 0
+  double implicit_clip = detail::infinity;  // |beta_1 log(pi_dpo / pi_ref)| per token at most
   reward_placement placement = reward_placement::every_token;
-  double sequence = 0;                                             // beta_3
-  double sequence_clip = std::numeric_limits<double>::infinity();  // |r(x, y)| at most, before beta_3
+  double sequence = 0;                      // beta_3
+  double sequence_clip = detail::infinity;  // |r(x, y)| at most, before beta_3
   double score = 0;
   double kl = 0;  // beta_2, >= 0
 };
@@ -56,7 +55,7 @@ struct token_reward_recipe {
 [[nodiscard]] constexpr token_reward_recipe rto_release_reward(double scale = 0.05, double clip = 0.05,
                                                                double beta_2 = 0.01) {
   return {.implicit = scale,
-          .implicit_clip = clip > 0 ? clip : std::numeric_limits<double>::infinity(),
+          .implicit_clip = clip > 0 ? clip : detail::infinity,
           .sequence = 1,
           .sequence_clip = 10,
           .kl = beta_2};
