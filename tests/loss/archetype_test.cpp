@@ -1,0 +1,28 @@
+#include "support/archetype.hpp"
+
+#include <rto/loss/clipped_surrogate_loss.hpp>
+#include <rto/loss/dpo_loss.hpp>
+#include <rto/loss/kl_estimators.hpp>
+#include <rto/loss/value_loss.hpp>
+#include <rto/reward/implicit_reward.hpp>
+
+#include "support/catch.hpp"
+
+using namespace rto;
+using rto::test::archetype;
+
+TEST_CASE("element-wise formulas ask for no more than the element-wise tier documents") {
+  STATIC_REQUIRE(Elementwise<archetype>);
+  STATIC_REQUIRE_FALSE(Array<archetype>);
+  const double x = -0.3, y = -0.7, z = 1.5;
+  const archetype a(x), b(y), c(z);
+  CHECK(array::item(clipped_surrogate_token_loss(a, b, c)) == clipped_surrogate_token_loss(x, y, z));
+  CHECK(array::item(value_token_loss(a, b, c)) == value_token_loss(x, y, z));
+  CHECK(array::item(value_token_loss(a, b, c, {.clip = std::nullopt})) ==
+        value_token_loss(x, y, z, {.clip = std::nullopt}));
+  CHECK(array::item(dpo_loss(a, b)) == dpo_loss(x, y));
+  CHECK(array::item(dpo_loss(a, b, {.label_smoothing = 0.1})) == dpo_loss(x, y, {.label_smoothing = 0.1}));
+  CHECK(array::item(implicit_reward(a, b, 0.1)) == implicit_reward(x, y, 0.1));
+  for (const kl_estimator which : {kl_estimator::k1, kl_estimator::k2, kl_estimator::k3})
+    CHECK(array::item(kl_estimates(a, b, which)) == kl_estimates(x, y, which));
+}
