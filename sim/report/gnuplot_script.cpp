@@ -141,8 +141,8 @@ legend_layout legend_of(const panel& p, int width) {
     labelled += s.label.empty() ? 0 : 1;
   }
   if (p.curves.size() < 2 || labelled == 0) return {};
-  const double column = 58 + 7.3 * static_cast<double>(longest);  // sample and letters, pixels
-  const int fit = std::max(1, static_cast<int>((width - 66) / column));
+  const double column = 92 + 8.6 * static_cast<double>(longest);  // sample and letters, pixels
+  const int fit = std::max(1, static_cast<int>((width - 60) / column));
   const int columns = std::min({fit, labelled, 4});
   const int lines = (labelled + columns - 1) / columns;
   return {(labelled + lines - 1) / lines, lines};
