@@ -343,7 +343,7 @@ void conclude_rate(conclusion& c, const cell_outcomes& rate) {
   p.curves.push_back(guide(p.curves[0], -0.5, "slope -1/2"));
   p.curves.push_back(guide(p.curves[1], -1, "slope -1"));
   c.figures.push_back({.id = "thm-4.2-rate",
-                       .title = "The bound decreases at n^-1/2, the suboptimality at n^-1",
+                       .title = "The bound decreases at 1/√n, the suboptimality at 1/n",
                        .caption = "Medians over random instances, bands from quartile to quartile. SubOpt is a Bregman "
                                   "divergence of <i>J</i>*, hence of second order in the error of the reward.",
                        .panels = {p}});
@@ -420,7 +420,7 @@ void conclude_kernel(conclusion& c, const settings& s, const outcomes& results) 
 
   const axis n_axis{.label = "comparisons n", .logarithmic = true};
   panel bound{
-      .title = "coverage term of the bound", .x = n_axis, .y = {.label = "2 rho coverage (nats)", .logarithmic = true}};
+      .title = "coverage term of the bound", .x = n_axis, .y = {.label = "2ρ coverage (nats)", .logarithmic = true}};
   panel policy{.title = "suboptimality", .x = n_axis, .y = {.label = "SubOpt (nats)", .logarithmic = true}};
   table t{.title = "The structural kernel at the largest n",
           .header = {"features", "dim K", "2&rho; coverage", "SubOpt", "2&rho; coverage, F1", "SubOpt, F1"}};

@@ -70,6 +70,20 @@ bool reads_as_number(const std::string& cell) {
   return digit;
 }
 
+// 1.5e-07 as 1.5·10 to the power of -7, wherever it stands in a piece of HTML.
+std::string with_powers(const std::string& html) {
+  static const std::regex power("([0-9]+(?:[.][0-9]+)?)e([+-])0*([0-9]+)");
+  std::string out, rest = html;
+  for (std::smatch found; std::regex_search(rest, found, power); rest = found.suffix()) {
+    out += found.prefix();
+    out += fmt::format("<span class=\"keep\">{}10<sup>{}{}</sup></span>", found[1] == "1" ? "" : found[1].str() + "·",
+                       found[2] == "-" ? "−" : "", found[3].str());
+  }
+  return out + rest;
+}
+
+std::string value_html(const std::string& text) { return with_powers(escaped(text)); }
+
 std::string table_html(const table& t) {
   std::string html;
   if (!t.title.empty()) html += fmt::format("<h3>{}</h3>\n", t.title);
@@ -85,11 +99,12 @@ std::string table_html(const table& t) {
   for (const auto& row : t.rows) {
     html += "<tr>";
     for (std::size_t i = 0; i < row.size(); ++i)
-      html += fmt::format("<td{}>{}</td>", i < numeric.size() && numeric[i] ? " class=\"number\"" : "", row[i]);
+      html += fmt::format("<td{}>{}</td>", i < numeric.size() && numeric[i] ? " class=\"number\"" : "",
+                          with_powers(row[i]));
     html += "</tr>\n";
   }
   html += "</tbody></table></div>\n";
-  if (!t.caption.empty()) html += fmt::format("<p class=\"soft\">{}</p>\n", t.caption);
+  if (!t.caption.empty()) html += fmt::format("<p class=\"soft\">{}</p>\n", with_powers(t.caption));
   return html;
 }
 
@@ -104,19 +119,6 @@ std::string note_html(const note& n) {
                      title.empty() ? "" : fmt::format("<strong>{}</strong>", title), n.html);
 }
 
-// A value as HTML: 1.5e-07 becomes 1.5·10 to the power of -7.
-std::string value_html(const std::string& text) {
-  static const std::regex power("([0-9.]+)e([+-]?)0*([0-9]+)");
-  std::string html;
-  std::string rest = text;
-  for (std::smatch found; std::regex_search(rest, found, power); rest = found.suffix()) {
-    html += escaped(found.prefix());
-    html += fmt::format("<span class=\"keep\">{}10<sup>{}{}</sup></span>", found[1] == "1" ? "" : found[1].str() + "·",
-                        found[2] == "-" ? "−" : "", found[3].str());
-  }
-  return html + escaped(rest);
-}
-
 std::string measured_html(const check& c) {
   std::string text = value_html(c.measured.shown());
   if (c.range.given())
@@ -127,15 +129,14 @@ std::string measured_html(const check& c) {
 
 std::string checks_html(const std::vector<check>& checks) {
   std::string html =
-      "<div class=\"scroll\"><table><thead><tr><th>check</th><th>what was tested</th><th>predicted</th>"
+      "<div class=\"scroll\"><table><thead><tr><th>check: what was tested</th><th>predicted</th>"
       "<th>measured [interval]</th><th class=\"number\">n</th><th>verdict</th></tr></thead><tbody>\n";
   for (const check& c : checks) {
     html += fmt::format(
-        "<tr><td class=\"keep\"><code>{}</code></td><td class=\"tested\">{}</td><td class=\"value\">{}</td><td "
-        "class=\"value\">{}</td>"
+        "<tr><td class=\"tested\"><code>{}</code> {}</td><td class=\"value\">{}</td><td class=\"value\">{}</td>"
         "<td class=\"number\">{}</td><td>{}</td></tr>\n",
-        escaped(c.id), c.tested, value_html(c.predicted.shown()), measured_html(c), c.n > 0 ? shown_number(c.n) : "",
-        badge(c.result));
+        escaped(c.id), with_powers(c.tested), value_html(c.predicted.shown()), measured_html(c),
+        c.n > 0 ? shown_number(c.n) : "", badge(c.result));
   }
   html += "</tbody></table></div>\n";
   std::vector<std::string> levels;

@@ -29,7 +29,7 @@ td { border-bottom: 1px solid var(--line); padding: 6px 10px; vertical-align: to
 tr:last-child td { border-bottom: 0; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 td.value { font-variant-numeric: tabular-nums; }
-td.check { padding-left: 26px; } td.tested { min-width: 15rem; width: 46%; } sub, sup { line-height: 0; font-size: 0.76em; } .keep, .keep code { white-space: nowrap; }
+td.check { padding-left: 26px; } td.tested { min-width: 15rem; width: 50%; } td.tested code { display: block; color: var(--soft); } sub, sup { line-height: 0; font-size: 0.76em; } .keep, .keep code { white-space: nowrap; }
 tr.claim td { background: var(--none-bg); font-weight: 600; }
 .verdict { display: inline-block; padding: 1px 9px; border-radius: 99px; font-size: 0.84rem; font-weight: 600; white-space: nowrap; }
 .holds { color: var(--good); background: var(--good-bg); }
