@@ -9,7 +9,8 @@ namespace rto {
 
 /// G_t = r_t + gamma G_{t+1} along the valid tokens of each row, G_{n+1} = 0; 0 in the padding.
 ///
-/// \source Sutton and Barto, Reinforcement Learning (2018), (3.9). With r_t the token rewards of math 13.4 and
+/// \source Sutton and Barto, Reinforcement Learning (2018), (3.9). With r_t the token rewards of
+/// docs/mathematics.md 13.4 and
 ///   gamma = 1 it is the reward still to come, which sums to the trajectory reward at t = 1.
 /// \param reward [batch, time], reward units; padding is never read
 /// \param mask [batch, time], 1 on a prefix of each row

@@ -25,7 +25,7 @@ struct aggregation_options {
 };
 
 /// The weights w with loss = sum_{b,t} w_{b,t} l_{b,t}; 0 in the padding. They are also d loss / d l_{b,t}.
-/// \source math 14.2. \param mask [batch, time], 1 on a prefix of each row, not all empty
+/// \source docs/mathematics.md 14.2. \param mask [batch, time], 1 on a prefix of each row, not all empty
 /// \returns [batch, time], 1 / tokens or 1 / rows
 /// \throws std::domain_error where global_count is not positive
 template <Array M> [[nodiscard]] value_t<M> aggregation_weights(const M& mask, aggregation_options options = {}) {

@@ -15,7 +15,7 @@ struct dpo_options {
 /// m = beta [(log pi(y^w|x) - log pi(y^l|x)) - (log pi_ref(y^w|x) - log pi_ref(y^l|x))], the difference of the implicit
 /// rewards of the preferred and the other answer.
 ///
-/// \source Rafailov et al. 2023 (arXiv 2305.18290), (7); math 13.1
+/// \source Rafailov et al. 2023 (arXiv 2305.18290), (7); docs/mathematics.md 13.1
 /// \param policy_log_ratio log pi(y^w|x) - log pi(y^l|x) of sequence log-probabilities (sums over tokens), nats
 /// \param reference_log_ratio the same of the reference policy
 /// \returns the shape of the arguments, reward units
@@ -31,7 +31,7 @@ template <Elementwise A, GoesWith<A> B>
 /// l = -(1 - eps) log sigma(m) - eps log sigma(-m) of each pair: the Bradley-Terry negative log-likelihood of the
 /// implicit reward, with smoothed labels. log 2 where the policy is the reference.
 ///
-/// \source Rafailov et al. 2023 (arXiv 2305.18290), (7); math 13.1 (C.4). Parameters as in dpo_margin.
+/// \source Rafailov et al. 2023 (arXiv 2305.18290), (7); docs/mathematics.md 13.1 (C.4). Parameters as in dpo_margin.
 /// \returns the shape of the arguments, nats, >= 0; take its mean over pairs
 /// \gradient through policy_log_ratio only: beta (-(1 - eps) sigma(-m) + eps sigma(m))
 /// \throws as dpo_margin; std::domain_error where the label smoothing is outside [0, 1/2]

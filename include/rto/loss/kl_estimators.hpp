@@ -16,7 +16,8 @@ enum class kl_estimator {
 /// The estimate of KL(pi_old || pi) at each token; its mean over the valid tokens (masked_mean) estimates the
 /// divergence.
 ///
-/// \source Schulman 2020, "Approximating KL divergence"; math 14.2. For KL(pi || pi_ref) from samples of pi pass pi_ref
+/// \source Schulman 2020, "Approximating KL divergence"; docs/mathematics.md 14.2. For KL(pi || pi_ref) from samples of
+/// pi pass pi_ref
 ///   as `log_prob` and pi as `old_log_prob`.
 /// \param log_prob, old_log_prob nats, one shape
 /// \gradient through both arguments, as written

@@ -17,12 +17,13 @@ struct value_loss_options {
 
 /// l = max{(V - R)^2, (clip(V, V_old - c, V_old + c) - R)^2} / 2 for each token; without a clip (V - R)^2 / 2.
 ///
-/// \source Schulman et al. 2017, reference code (the factor 1/2 included); math 14.3
+/// \source Schulman et al. 2017, reference code (the factor 1/2 included); docs/mathematics.md 14.3
 /// \param value, old_value V of now and of the rollout; `target` R = A + V_old; one shape, reward units
+/// \param out the same shape, must not overlap the inputs
 /// \gradient through value only: V - R where the unclipped term attains the maximum (ties included), else 0
 /// \returns the shape of the arguments, squared reward units
 /// \throws std::invalid_argument where shapes differ; std::domain_error unless the clip is positive and finite
-/// \cost one pass
+/// \cost two passes
 template <Elementwise A, GoesWith<A> B, GoesWith<A> C, class Out>
 void value_token_loss(const A& value, const B& old_value, const C& target, value_loss_options options, Out&& out) {
   using namespace array;
@@ -35,13 +36,13 @@ void value_token_loss(const A& value, const B& old_value, const C& target, value
   const double c = *options.clip;
   require_domain(c > 0 && std::isfinite(c), "value_token_loss", "0 < clip < infinity", c);
   // V itself where it lies inside, not V_old + (V - V_old), whose rounding would break the tie between the two terms.
-  const value_t<A> clipped_error =
-      where_le(stop_gradient(value), stop_gradient(old_value) - c, stop_gradient(old_value) - c,
-               where_le(stop_gradient(old_value) + c, stop_gradient(value), stop_gradient(old_value) + c,
-                        stop_gradient(value))) -
-      stop_gradient(target);
-  const value_t<A> error = value - stop_gradient(target);
-  assign(out, 0.5 * where_le(abs(clipped_error), abs(error), error * error, clipped_error * clipped_error));
+  // `out` holds the clipped error first: no array of its own for an intermediate.
+  assign(out, where_le(stop_gradient(value), stop_gradient(old_value) - c, stop_gradient(old_value) - c,
+                       where_le(stop_gradient(old_value) + c, stop_gradient(value), stop_gradient(old_value) + c,
+                                stop_gradient(value))) -
+                  stop_gradient(target));
+  assign(out, 0.5 * where_le(abs(out), abs(value - stop_gradient(target)),
+                             (value - stop_gradient(target)) * (value - stop_gradient(target)), out * out));
 }
 
 /// The same, returned.

@@ -11,7 +11,7 @@ namespace rto {
 /// beta log(pi(a|s) / pi_ref(a|s)) = r(s,a) + V*(s') - V*(s) for the optimal pi of r at KL coefficient beta: potential
 /// shaping of r, so it has the same optimal policies at every KL coefficient.
 ///
-/// \source RTO (arXiv 2404.18922), (4.5); holds for deterministic transitions (math 13.2)
+/// \source RTO (arXiv 2404.18922), (4.5); holds for deterministic transitions (docs/mathematics.md 13.2)
 /// \param log_policy, log_reference log-probabilities, nats, one shape: [batch, time] of the chosen tokens or
 ///   [states, actions] of all
 /// \param beta coefficient (beta_1 of (4.6)), >= 0 and finite, reward units per nat

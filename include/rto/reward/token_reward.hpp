@@ -50,8 +50,8 @@ struct token_reward_recipe {
 }
 
 /// r_t = clip(s log(pi_dpo / pi_ref), +-c) - beta_2 log(pi / pi_ref) + 1{t = n} clip(r(x, y), +-10), as the published
-/// code computes it; c <= 0 means no clip. The clip is no potential shaping: it changes the optimum (math 13.5.4).
-/// \source the code of RTO's authors; its 8B run has s = c = 0.05 and beta_2 = 0.01
+/// code computes it; c <= 0 means no clip. The clip is no potential shaping: it changes the optimum
+/// (docs/mathematics.md 13.5.4). \source the code of RTO's authors; its 8B run has s = c = 0.05 and beta_2 = 0.01
 [[nodiscard]] constexpr token_reward_recipe rto_release_reward(double scale = 0.05, double clip = 0.05,
                                                                double beta_2 = 0.01) {
   return {.implicit = scale,
@@ -66,7 +66,7 @@ struct token_reward_recipe {
   return {.implicit = beta_1, .placement = reward_placement::last_token, .kl = beta_2};
 }
 
-/// r_t = score_t - beta_2 log(pi / pi_ref). \source TPPO (arXiv 2411.00722), as read in math 13.6
+/// r_t = score_t - beta_2 log(pi / pi_ref). \source TPPO (arXiv 2411.00722), as read in docs/mathematics.md 13.6
 [[nodiscard]] constexpr token_reward_recipe tppo_reward(double beta_2) { return {.score = 1, .kl = beta_2}; }
 
 /// What the terms are computed from; what a recipe does not use may stay empty.
@@ -109,7 +109,7 @@ template <Array A> void validate(const token_reward_inputs<A>& in) {
 
 /// The four terms of a recipe. All inputs are constants for differentiation.
 ///
-/// \source math 13.4 (all rows) and 13.5.5 (shaping)
+/// \source docs/mathematics.md 13.4 (all rows) and 13.5.5 (shaping)
 /// \throws std::invalid_argument where an input that the recipe needs is absent or of another shape; std::domain_error
 ///   where a coefficient or clip is out of its domain
 /// \cost O(batch time)
