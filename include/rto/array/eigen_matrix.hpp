@@ -145,10 +145,24 @@ template <class S, int Options, class Index> struct array_traits<Eigen::SparseMa
   static dense_type dense(const sparse& x) { return dense_type(x); }
   template <class B> static dense_type product(const sparse& a, const B& b) { return a * b; }
   template <class B> static dense_type transposed_product(const sparse& a, const B& b) { return a.transpose() * b; }
-  static dense_type gram(const sparse& x) { return dense_type(sparse(x.transpose() * x)); }
+  static dense_type gram(const sparse& x) { return weighted_gram(x, dense_type(dense_type::Ones(x.rows(), 1))); }
   template <class W> static dense_type weighted_gram(const sparse& x, const W& w) {
-    const sparse scaled = w.col(0).asDiagonal() * x;
-    return dense_type(sparse(x.transpose() * scaled));
+    dense_type s = dense_type::Zero(x.cols(), x.cols());
+    const auto add_row = [&](const auto& rows, Eigen::Index i) {  // its outer product with itself, lower triangle
+      for (typename std::remove_cvref_t<decltype(rows)>::InnerIterator a(rows, i); a; ++a) {
+        const S scaled = w(i, 0) * a.value();
+        for (typename std::remove_cvref_t<decltype(rows)>::InnerIterator b(rows, i); b && b.index() <= a.index(); ++b)
+          s(a.index(), b.index()) += scaled * b.value();
+      }
+    };
+    if constexpr ((Options & Eigen::RowMajorBit) != 0) {
+      for (Eigen::Index i = 0; i < x.rows(); ++i) add_row(x, i);
+    } else {
+      const Eigen::SparseMatrix<S, Eigen::RowMajor, Index> rows = x;
+      for (Eigen::Index i = 0; i < x.rows(); ++i) add_row(rows, i);
+    }
+    s.template triangularView<Eigen::StrictlyUpper>() = s.transpose();
+    return s;
   }
   static dense_type row_squared_norms(const sparse& x) { return x.cwiseAbs2() * dense_type::Ones(x.cols(), 1); }
   template <class W> static sparse scale_rows(const sparse& x, const W& s) { return s.col(0).asDiagonal() * x; }

@@ -45,8 +45,8 @@ template <DesignMatrix X>
 
   reward_estimate<M> estimate;
   estimate.rank = space.rank;
-  M a = array::full(space.basis, space.rank, 1, 0.0);
-  M theta = array::full(space.basis, d, 1, 0.0), margin = objective.margin(theta);
+  M a = array::full(objective.features(), space.rank, 1, 0.0);
+  M theta = array::full(objective.features(), d, 1, 0.0), margin = objective.margin(theta);
   int tiny_steps = 0;
   for (;; ++estimate.iterations) {
     const double shift = objective.natural_shift(margin);

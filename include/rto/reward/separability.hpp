@@ -136,7 +136,7 @@ template <DesignMatrix X>
   }
 
   // The orthogonal complement of the soft rows within the row space.
-  M projector = array::add_to_diagonal(array::full(space.basis, d, d, 0.0), 1.0);
+  M projector = array::add_to_diagonal(array::full(x, d, d, 0.0), 1.0);
   if (space.rank < d) projector = array::product(space.basis, M(array::transpose(space.basis)));
   std::int64_t free = space.rank;
   if (data.soft_count > 0) {

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <utility>
 
 #include <rto/array/linear_algebra.hpp>
 #include <rto/preference/bradley_terry.hpp>
@@ -82,6 +83,13 @@ template <DesignMatrix X> class shifted_objective {
     const E residual = second - first;
     return {array::transposed_product(features_, M(array::matrix(residual))),
             array::item(array::sum(E((second + first) * row_norm_)))};
+  }
+  /// First and second derivative of -l along a line on which the margins move by `along`.
+  [[nodiscard]] std::pair<double, double> directional_derivatives(const M& margin, const M& along) const {
+    const E z = array::elementwise(margin), move = array::elementwise(along);
+    const E first = weight_ * move * ((1.0 - label_) * array::sigmoid(z) - label_ * array::sigmoid(-z));
+    const E second = weight_ * move * move * array::sigmoid(z) * array::sigmoid(-z);
+    return {array::item(array::sum(first)), array::item(array::sum(second))};
   }
   [[nodiscard]] M information(const M& margin, double shift) const {
     const E z = array::elementwise(margin);
