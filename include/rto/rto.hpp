@@ -29,11 +29,13 @@
 #include <rto/reward/ball_newton_step.hpp>
 #include <rto/reward/confidence_set.hpp>
 #include <rto/reward/implicit_reward.hpp>
+#include <rto/reward/inference.hpp>
 #include <rto/reward/linear_reward.hpp>
 #include <rto/reward/nonnegative_combination.hpp>
 #include <rto/reward/pessimism.hpp>
 #include <rto/reward/reward_estimate.hpp>
 #include <rto/reward/reward_mle.hpp>
+#include <rto/reward/reward_mle_l_bfgs.hpp>
 #include <rto/reward/reward_mle_newton.hpp>
 #include <rto/reward/row_space.hpp>
 #include <rto/reward/separability.hpp>

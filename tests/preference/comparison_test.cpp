@@ -15,7 +15,7 @@ using namespace rto::test;
 
 namespace {
 
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
 constexpr double inf = std::numeric_limits<double>::infinity();
 
 dense_comparisons good() { return {matrix::Ones(3, 2), matrix::Constant(3, 1, 0.5), matrix::Ones(3, 1)}; }
@@ -42,19 +42,19 @@ TEST_CASE("validate accepts hard, soft and tied labels, zero weights, and no com
 }
 
 TEST_CASE("validate names the argument that is out of its domain") {
-  for (const double bad : {nan, inf, -inf}) {
+  for (const double bad : {not_a_number, inf, -inf}) {
     dense_comparisons c = good();
     c.features(1, 1) = bad;
     CHECK_THROWS_AS(rto::validate(c), std::domain_error);
     CHECK(complaint(c).find("features") != std::string::npos);
   }
-  for (const double bad : {nan, -1e-9, 1.0 + 1e-9, inf}) {
+  for (const double bad : {not_a_number, -1e-9, 1.0 + 1e-9, inf}) {
     dense_comparisons c = good();
     c.label(2, 0) = bad;
     CHECK_THROWS_AS(rto::validate(c), std::domain_error);
     CHECK(complaint(c).find("label") != std::string::npos);
   }
-  for (const double bad : {nan, -1e-300, inf}) {
+  for (const double bad : {not_a_number, -1e-300, inf}) {
     dense_comparisons c = good();
     c.weight(0, 0) = bad;
     CHECK_THROWS_AS(rto::validate(c), std::domain_error);
@@ -73,7 +73,7 @@ TEST_CASE("validate rejects labels and weights of another length") {
 
 TEST_CASE("validate sees a NaN among the stored entries of sparse features") {
   Eigen::SparseMatrix<double, Eigen::RowMajor> x(3, 4);
-  x.insert(1, 2) = nan;
+  x.insert(1, 2) = not_a_number;
   CHECK_THROWS_AS(rto::validate(rto::comparison_set<decltype(x)>{x, matrix::Ones(3, 1), {}}), std::domain_error);
 }
 

@@ -23,11 +23,11 @@ bool proves_separation(const dense_comparisons& c, const matrix& v) {
     if (norm == 0.0 || (c.weighted() && c.weight(i, 0) == 0.0)) continue;
     const double margin = (c.features.row(i) * v)(0, 0) / norm;
     if (y > 0.0 && y < 1.0) {
-      if (std::abs(margin) > 1e-9) return false;
+      if (std::abs(margin) > 1e-11) return false;
     } else {
       const double side = y == 1.0 ? margin : -margin;
-      if (side < -1e-9) return false;
-      strict = strict || side > 1e-9;
+      if (side < -1e-11) return false;
+      strict = strict || side > 1e-11;
     }
   }
   return strict;
@@ -185,7 +185,7 @@ TEST_CASE("the Motzkin multipliers certify what the active-set method decides, a
     matrix theta = matrix::Zero(d, 1);
     for (int step = 0; step < 12; ++step) {
       const auto at = rto::evaluate_bradley_terry(c, theta);
-      theta += (at.information + 1e-9 * matrix::Identity(d, d)).ldlt().solve(at.gradient);
+      theta += (at.information + 1e-11 * matrix::Identity(d, d)).ldlt().solve(at.gradient);
       if (!(theta.norm() < 1e3)) theta.setZero();
     }
     const bool certificate = rto::detail::certainly_not_separable(objective, data, space, matrix(c.features * theta));

@@ -47,7 +47,7 @@ template <LinearAlgebra M>
     result.multiplier = mu;
     const M t = theta + result.step;
     const double norm = std::sqrt(inner_product(t, t));
-    if (norm <= bound && (mu == 0.0 || norm >= bound * (1.0 - 4e-16))) return result;
+    if (mu == 0.0 ? norm <= bound : std::abs(norm / bound - 1.0) <= 4e-15) return result;
     if (norm > bound) low = std::max(low, mu);
     const M half = array::solve_lower(factor.lower, t);
     const double curvature = inner_product(half, half);  // t^T (H + mu I)^-1 t

@@ -101,7 +101,7 @@ template <DesignMatrix X>
     (root < target ? low : high) = distance;
     const double next = distance + (target - root) * root / std::max(-side * slope, 1e-300);
     distance = next > low && next < high ? next : (std::isinf(high) ? 2.0 * distance : 0.5 * (low + high));
-    if (high - low <= 1e-15 * high) return {estimate[j] + side * distance, true};
+    if (std::isfinite(high) && high - low <= 1e-15 * high) return {estimate[j] + side * distance, true};
   }
   return {estimate[j] + side * distance, false};
 }

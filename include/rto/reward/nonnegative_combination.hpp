@@ -24,7 +24,7 @@ struct stiemke_result {
   std::int64_t iterations = 0;
 };
 
-/// Decides whether y >= 1 with A^T y = 0 exists, A = diag(scale) X.
+/// Decides whether y >= 1 with A^T y = 0 exists, A = diag(scale) X diag(column_scale).
 ///
 /// c = the shortest vector of {A^T (1 + z): z >= 0}, by the active-set method of Lawson & Hanson. If c = 0, y = 1 + z
 /// is the positive combination. Otherwise optimality says A c >= 0, and <1 + z, A c> = ||c||^2 > 0: c is the direction.
@@ -37,8 +37,8 @@ struct stiemke_result {
 /// \param count number of rows with scale != 0  \param max_iterations give up (`undecided`) after so many
 /// \cost O(n q) an iteration and O(q p^2) with p <= q active rows; usually a few times q iterations
 template <DesignMatrix X>
-[[nodiscard]] stiemke_result decide_stiemke(const X& features, const dense_t<X>& scale, std::int64_t count,
-                                            std::int64_t max_iterations) {
+[[nodiscard]] stiemke_result decide_stiemke(const X& features, const dense_t<X>& scale, const dense_t<X>& column_scale,
+                                            std::int64_t count, std::int64_t max_iterations) {
   using M = dense_t<X>;
   using E = elementwise_t<M>;
   const auto q = static_cast<Eigen::Index>(array::cols(features));
@@ -47,7 +47,8 @@ template <DesignMatrix X>
     const std::vector<double> v = array::to_host(m);
     return Eigen::Map<const Eigen::VectorXd>(v.data(), static_cast<Eigen::Index>(v.size()));
   };
-  const Eigen::VectorXd b = host_vector(array::transposed_product(features, scale));  // A^T 1
+  const Eigen::VectorXd factor = host_vector(column_scale);
+  const Eigen::VectorXd b = factor.cwiseProduct(host_vector(array::transposed_product(features, scale)));  // A^T 1
   Eigen::VectorXd c = b, z;
   Eigen::MatrixXd active(q, 0);  // columns: the rows of A with z > 0
   std::vector<std::int64_t> index;
@@ -84,8 +85,9 @@ template <DesignMatrix X>
       result.verdict = stiemke_verdict::positive_combination;
       return result;
     }
-    const M c_device = array::from_host(scale, std::span<const double>(c.data(), static_cast<std::size_t>(q)), q, 1);
-    const M product = array::product(features, c_device);
+    const Eigen::VectorXd v = factor.cwiseProduct(c);
+    const M v_device = array::from_host(scale, std::span<const double>(v.data(), static_cast<std::size_t>(q)), q, 1);
+    const M product = array::product(features, v_device);
     const std::vector<double> w =
         array::to_host(M(array::matrix(E(array::elementwise(scale) * array::elementwise(product)))));
     std::int64_t worst = -1;
@@ -100,14 +102,14 @@ template <DesignMatrix X>
     if (worst < 0 || active.cols() == q) {
       result.verdict = stiemke_verdict::direction;
       result.direction.resize(static_cast<std::size_t>(q));
-      Eigen::Map<Eigen::VectorXd>(result.direction.data(), q) = c / c.norm();
+      Eigen::Map<Eigen::VectorXd>(result.direction.data(), q) = v / v.norm();
       return result;
     }
     const M row = array::dense(array::row_slice(features, worst, worst + 1));
     const std::vector<double> entries = array::to_host(row);
     active.conservativeResize(q, active.cols() + 1);
-    active.rightCols(1) =
-        Eigen::Map<const Eigen::VectorXd>(entries.data(), q) * row_scale[static_cast<std::size_t>(worst)];
+    active.rightCols(1) = row_scale[static_cast<std::size_t>(worst)] *
+                          factor.cwiseProduct(Eigen::Map<const Eigen::VectorXd>(entries.data(), q));
     z.conservativeResize(active.cols());
     z[active.cols() - 1] = 0.0;
     index.push_back(worst);

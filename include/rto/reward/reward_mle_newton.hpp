@@ -47,6 +47,11 @@ template <DesignMatrix X>
   estimate.rank = space.rank;
   M a = array::full(objective.features(), space.rank, 1, 0.0);
   M theta = array::full(objective.features(), d, 1, 0.0), margin = objective.margin(theta);
+  // Separable data with a large B: far out every Newton step gains about one in the margins. So the ball grows, from
+  // margins of 16 by factors of two, and the estimate of one ball, scaled, starts the search in the next.
+  const double largest_norm = array::item(array::max_coeff(objective.row_norm()));
+  double bound =
+      std::isfinite(options.bound) && largest_norm > 0 ? std::min(options.bound, 16.0 / largest_norm) : options.bound;
   int tiny_steps = 0;
   for (;; ++estimate.iterations) {
     const double shift = objective.natural_shift(margin);
@@ -54,14 +59,23 @@ template <DesignMatrix X>
     const M gradient = coordinates.gradient(full_gradient.vector);
     // The multiplier that fits best; the one of the last step carries the last step's shift.
     const double norm_squared = inner_product(a, a);
-    const bool on_boundary = std::isfinite(options.bound) && std::sqrt(norm_squared) >= options.bound * (1.0 - 1e-12);
+    const bool on_boundary = std::isfinite(bound) && std::sqrt(norm_squared) >= bound * (1.0 - 1e-12);
     const double mu = on_boundary ? std::max(0.0, -inner_product(gradient, a) / norm_squared) : 0.0;
     const M kkt = gradient + mu * a;
     const double residual = std::sqrt(inner_product(kkt, kkt));
     estimate.status = mu > 0 ? mle_status::boundary : mle_status::interior;
     estimate.multiplier = mu * std::exp(-shift);  // may underflow where the status does not
     estimate.gradient_norm = residual * std::exp(-shift);
-    estimate.converged = residual <= options.tolerance * full_gradient.scale;
+    const bool provisional = on_boundary && mu > 0 && bound < options.bound;
+    estimate.converged = !provisional && residual <= options.tolerance * full_gradient.scale;
+    if (provisional && residual <= 1e-2 * full_gradient.scale && estimate.iterations < limit) {
+      bound = std::min(2.0 * bound, options.bound);
+      a = (bound / std::sqrt(norm_squared)) * a;
+      theta = coordinates.parameter(a);
+      margin = objective.margin(theta);
+      tiny_steps = 0;
+      continue;
+    }
     // At rounding level a residual may miss the tolerance for ever: three tiny steps are enough, and the flag says so.
     if ((estimate.converged && tiny_steps > 0) || tiny_steps == 3 || residual <= 1e-16 * full_gradient.scale) break;
     if (estimate.iterations >= limit) break;
@@ -72,7 +86,7 @@ template <DesignMatrix X>
     }
 
     const M information = coordinates.information(objective.information(margin, shift));
-    const ball_newton_step<M> newton = solve_ball_newton_step(a, gradient, information, options.bound, mu);
+    const ball_newton_step<M> newton = solve_ball_newton_step(a, gradient, information, bound, mu);
     const M change = objective.margin(coordinates.parameter(newton.step));
     const double slope = inner_product(gradient, newton.step), start = objective.value(margin, shift);
     double fraction = 1.0;

@@ -17,7 +17,8 @@ namespace rto {
 
 template <LinearAlgebra M> struct row_space {
   std::int64_t rank = 0;
-  M basis;  ///< [d, rank], orthonormal columns; empty (0 x 0) when the rank is d: no rotation needed
+  M basis;         ///< [d, rank], orthonormal columns; empty (0 x 0) when the rank is d: no rotation needed
+  M column_scale;  ///< [d, 1], makes the columns of diag(s) X norm one (1 for a column of zeros)
   double smallest_ratio =
       1.0;  ///< smallest retained singular value over the largest, columns scaled to norm 1 (estimated)
   double dropped_ratio = 0.0;  ///< largest dropped one over the largest
@@ -65,6 +66,7 @@ template <DesignMatrix X> [[nodiscard]] row_space<dense_t<X>> make_row_space(con
   row_space<M> space;
   if (d == 0 || array::rows(x) == 0) {
     space.basis = array::full(scale, d, 0, 0.0);
+    space.column_scale = array::full(scale, d, 1, 1.0);
     return space;
   }
   const E s = array::elementwise(scale);
@@ -76,9 +78,9 @@ template <DesignMatrix X> [[nodiscard]] row_space<dense_t<X>> make_row_space(con
     norm[j] = norm[j] > 0 ? std::sqrt(norm[j]) : 1.0;
     inverse_norm[j] = 1.0 / norm[j];
   }
-  const M column_scale = array::from_host(scale, std::span<const double>(inverse_norm), d, 1);
-  const M half_scaled = array::transpose(M(array::scale_rows(gram, column_scale)));
-  const M scaled = array::scale_rows(half_scaled, column_scale);
+  space.column_scale = array::from_host(scale, std::span<const double>(inverse_norm), d, 1);
+  const M half_scaled = array::transpose(M(array::scale_rows(gram, space.column_scale)));
+  const M scaled = array::scale_rows(half_scaled, space.column_scale);
   if (const cholesky_factor<M> factor = array::cholesky(scaled); factor.positive_definite) {
     const double ratio = 1.0 / (static_cast<double>(d) * detail::trace_of_inverse(factor));  // lambda_max <= d
     if (ratio > 1e-9) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <rto/array/linear_algebra.hpp>
+#include <rto/preference/bradley_terry.hpp>
 #include <rto/preference/comparison.hpp>
 #include <rto/reward/nonnegative_combination.hpp>
 #include <rto/reward/reward_estimate.hpp>
@@ -60,9 +61,29 @@ template <DesignMatrix X>
   return least >= 8.0 * d * std::numeric_limits<double>::epsilon() * norm;
 }
 
+/// 1 / ||diag(c) x_i|| of the comparisons that matter, 0 for the others, in blocks of rows: separability does not see
+/// the scale of a feature, but rounding does.
+template <DesignMatrix X>
+[[nodiscard]] elementwise_t<dense_t<X>> scaled_inverse_norms(const X& x, const dense_t<X>& column_scale,
+                                                             const separability_data<X>& data) {
+  using M = dense_t<X>;
+  using E = elementwise_t<M>;
+  constexpr std::int64_t block = 1024;
+  std::vector<M> parts;
+  for (std::int64_t from = 0; from < array::rows(x); from += block) {
+    const M rows = array::dense(array::row_slice(x, from, std::min(from + block, array::rows(x))));
+    const M columns = array::transpose(M(array::scale_rows(M(array::transpose(rows)), column_scale)));
+    parts.push_back(array::row_squared_norms(columns));
+  }
+  const M squares = array::stack_rows(column_scale, parts);
+  const E norm = array::sqrt(array::elementwise(squares));
+  const E zero = array::full_like(norm, 0.0), one = array::full_like(norm, 1.0);
+  return (data.hard + data.soft) / array::where_le(norm, zero, one, norm);
+}
+
 /// Certificates (i)-(iii): true only if the comparisons are not separable, false when that is not seen this way.
-/// With rows scaled to norm one, u_i the residuals at a numerical maximum and delta the least-norm solution of
-/// sum delta_i s_i x_i = -g, the multipliers u_i + delta_i annihilate X and are positive on hard labels.
+/// With rows scaled to norm one, u_i = w_i |y_i - p_i| ||x_i|| at a numerical maximum and delta the least-norm solution
+/// of sum delta_i s_i x_i = -g, the multipliers u_i + delta_i annihilate X and are positive on hard labels.
 template <DesignMatrix X>
 [[nodiscard]] bool certainly_not_separable(const shifted_objective<X>& objective, const separability_data<X>& data,
                                            const row_space<dense_t<X>>& space, const dense_t<X>& margin) {
@@ -73,11 +94,15 @@ template <DesignMatrix X>
   const bool full = space.rank == d;
   if (space.rank == 0 || space.dropped_ratio > 1e-13) return false;
   const E z = array::elementwise(margin);
-  const E u =
-      objective.weight() * (objective.label() * array::sigmoid(-z) - (1.0 - objective.label()) * array::sigmoid(z));
-  M gram = array::weighted_gram(objective.features(), M(array::matrix(E(data.inverse_norm * data.inverse_norm))));
-  M g = array::transposed_product(objective.features(), M(array::matrix(E(u * data.inverse_norm))));
-  if (!full) {
+  const E residual = objective.weight() * bradley_terry_residual(z, objective.label());
+  const E inverse_norm =
+      full ? scaled_inverse_norms(objective.features(), space.column_scale, data) : data.inverse_norm;
+  M gram = array::weighted_gram(objective.features(), M(array::matrix(E(inverse_norm * inverse_norm))));
+  M g = array::transposed_product(objective.features(), M(array::matrix(residual)));
+  if (full) {
+    gram = array::scale_rows(M(array::transpose(M(array::scale_rows(gram, space.column_scale)))), space.column_scale);
+    g = array::scale_rows(g, space.column_scale);
+  } else {
     gram = array::transposed_product(space.basis, M(array::product(gram, space.basis)));
     g = array::transposed_product(space.basis, g);
   }
@@ -86,12 +111,13 @@ template <DesignMatrix X>
   const double smallest = 1.0 / trace_of_inverse(factor);  // of the squared singular values, a lower bound
   if (!(smallest > 1e-10 * array::item(array::sum(array::elementwise(M(array::diagonal(gram))))))) return false;
   M lambda = -1.0 * M(array::solve_lower_transposed(factor.lower, M(array::solve_lower(factor.lower, g))));
-  if (!full) lambda = array::product(space.basis, lambda);
+  lambda = full ? M(array::scale_rows(lambda, space.column_scale)) : M(array::product(space.basis, lambda));
   const M delta_margin = array::product(objective.features(), lambda);
   // Times the sign, so that multipliers of hard labels count as positive.
-  const E delta = data.sign * array::elementwise(delta_margin) * data.inverse_norm;
+  const E delta = data.sign * array::elementwise(delta_margin) * inverse_norm;
+  const E zero = array::full_like(z, 0.0), one = array::full_like(z, 1.0);
+  const E u = residual / array::where_le(inverse_norm, zero, one, inverse_norm);  // the multiplier of a row of norm one
   const E size = data.sign * u;
-  const E zero = array::full_like(z, 0.0);
   const E infinite = array::full_like(z, -std::numeric_limits<double>::infinity());
   const double slack =
       -array::item(array::max_coeff(array::where_le(data.hard, zero, infinite, E(-(delta + 0.5 * size)))));
@@ -131,8 +157,8 @@ template <DesignMatrix X>
     return {separability_verdict::separable, basis == nullptr ? v : M(array::product(*basis, v))};
   };
   if (data.soft_count == 0 && space.rank == d) {
-    const M scale = array::matrix(E(data.sign * data.hard * data.inverse_norm));
-    return conclude(decide_stiemke(x, scale, data.hard_count, max_iterations), nullptr);
+    const M scale = array::matrix(E(data.sign * data.hard * scaled_inverse_norms(x, space.column_scale, data)));
+    return conclude(decide_stiemke(x, scale, space.column_scale, data.hard_count, max_iterations), nullptr);
   }
 
   // The orthogonal complement of the soft rows within the row space.
@@ -155,7 +181,8 @@ template <DesignMatrix X>
   const auto count = static_cast<std::int64_t>(array::item(array::sum(visible)));
   if (count == 0) return {separability_verdict::not_separable, M{}};
   const M scale = array::matrix(E(data.sign * visible / array::where_le(norm, zero, one, norm)));
-  return conclude(decide_stiemke(projected, scale, count, max_iterations), &basis);
+  const M ones = array::full(projected, free, 1, 1.0);
+  return conclude(decide_stiemke(projected, scale, ones, count, max_iterations), &basis);
 }
 
 }  // namespace detail

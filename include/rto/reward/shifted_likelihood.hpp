@@ -78,8 +78,11 @@ template <DesignMatrix X> class shifted_objective {
   }
   [[nodiscard]] shifted_gradient<M> gradient(const M& margin, double shift) const {
     const E z = array::elementwise(margin);
-    const E second = weight_ * (1.0 - label_) * array::exp(array::log_sigmoid(z) + shift);
-    const E first = weight_ * label_ * array::exp(array::log_sigmoid(-z) + shift);
+    const E zero = array::full_like(z, 0.0);
+    const E above = weight_ * (1.0 - label_), below = weight_ * label_;
+    // Not 0 * inf: on the side that does not count, and where x_i = 0, the shift may overflow.
+    const E second = array::where_le(above, zero, zero, E(above * array::exp(array::log_sigmoid(z) + shift)));
+    const E first = array::where_le(below, zero, zero, E(below * array::exp(array::log_sigmoid(-z) + shift)));
     const E residual = second - first;
     return {array::transposed_product(features_, M(array::matrix(residual))),
             array::item(array::sum(E((second + first) * row_norm_)))};
@@ -93,7 +96,9 @@ template <DesignMatrix X> class shifted_objective {
   }
   [[nodiscard]] M information(const M& margin, double shift) const {
     const E z = array::elementwise(margin);
-    const E curvature = weight_ * array::exp(array::log_sigmoid(z) + array::log_sigmoid(-z) + shift);
+    const E zero = array::full_like(z, 0.0);
+    const E slope = array::exp(array::log_sigmoid(z) + array::log_sigmoid(-z) + shift);
+    const E curvature = array::where_le(weight_, zero, zero, E(weight_ * slope));
     return array::weighted_gram(features_, M(array::matrix(curvature)));
   }
 
