@@ -1,4 +1,5 @@
 // Algorithm 1 end to end on a small token tree: preferences in, policy out, and what Theorem 4.2 says about it.
+#include <cmath>
 #include <cstdio>
 #include <span>
 #include <vector>
@@ -45,15 +46,17 @@ int main() {
   const double beta = 0.5;
   const auto optimum = rto::plan(tree, log_reference, reward, {.beta = beta});
   const auto visits = rto::occupancy(tree, optimum.log_policy);
-  std::printf("radius    SubOpt     bound of Theorem 4.2\n");
-  for (const double radius : {0.0, 0.3, 1.0, 3.0}) {
+  std::printf("radius    SubOpt     bound of Theorem 4.2, valid where the radius is at least the error\n");
+  for (const double radius : {0.0, 0.3, 1.0, 4.0}) {
     const auto result =
         rto::pessimistic_reward_planning(tree, log_reference, features, std::span<const rto::trajectory_pair>(pairs),
                                          {.beta = beta, .lambda = 1, .radius = radius, .bound = 1});
     const auto value = rto::evaluate_policy(tree, result.plan.log_policy, log_reference, reward, beta);
     const double kl = rto::expected_sum(visits.visits, rto::kl_divergence(optimum.log_policy, result.plan.log_policy));
     const double coverage = rto::expected_bonus(visits.state_action_visits, result.bonus);
-    std::printf("%6.2f  %9.2e  %9.2e\n", radius, rto::suboptimality_gap(optimum, value),
-                rto::pessimism_bound(radius, coverage, beta, kl).total());
+    const matrix error = result.estimate.theta - theta;
+    const double norm = std::sqrt(rto::inner_product(error, matrix(result.covariance.matrix * error)));
+    std::printf("%6.2f  %9.2e  %9.2e  (error %.2f: %s)\n", radius, rto::suboptimality_gap(optimum, value),
+                rto::pessimism_bound(radius, coverage, beta, kl).total(), norm, radius >= norm ? "valid" : "not valid");
   }
 }

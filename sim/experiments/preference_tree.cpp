@@ -225,6 +225,7 @@ theorem_42_terms run_algorithm_1(const preference_tree& t, const learned_reward&
   out.bound_violation = (out.suboptimality - out.bound) / out.scale;
   out.divergence_error = std::max(std::abs(out.suboptimality - divergence), -out.suboptimality) / out.scale;
   out.kl_violation = (t.beta * out.kl - bound.coverage) / out.scale;
+  out.fast_rate_violation = (out.suboptimality - fast_rate_bound(t.tree, t.log_reference, error, t.beta)) / out.scale;
   // The difference of the two values loses all digits where it is tiny; the identity E6 just checked does not.
   out.suboptimality = divergence;
   return out;

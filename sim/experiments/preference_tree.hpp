@@ -58,7 +58,8 @@ preference_tree make_preference_tree(const preference_tree_shape& shape, stream&
 
 /// n comparisons of two independent trajectories of one prompt, labels by Bradley-Terry: equal comparisons are one row
 /// with their count as weight and their share of wins as label. Exactly as if n pairs were drawn one by one, and as
-/// fast for n = 10^9 as for 100. \param probability of the trajectories in the data [m]; need not be normalised
+/// fast for n = 10^9 as for 100.
+/// \param probability of the trajectories in the data [m]; need not be normalised
 comparison_set<eigen_matrix<double>> draw_comparisons(const preference_tree& t, const std::vector<double>& probability,
                                                       std::int64_t n, stream& rng);
 
@@ -89,6 +90,7 @@ struct theorem_42_terms {
   double bound_violation = 0;      // E5
   double divergence_error = 0;     // E6: the identity, and the sign
   double kl_violation = 0;         // E7
+  double fast_rate_violation = 0;  // (7.a): SubOpt <= E span^2 / (8 beta)
 };
 
 /// Steps 2 and 3 of Algorithm 1. With `quotient` the bonus is that of the features off the structural kernel, and the

@@ -111,9 +111,16 @@ preference_tree_shape random_shape(stream& rng) {
 }
 
 json to_json(const theorem_42_terms& t) {
-  return {{"E0", t.identity_error},    {"E1", t.pointwise_violation}, {"E2", t.term_i_violation},
-          {"E3", t.term_ii_violation}, {"E4", t.term_iii_error},      {"E5", t.bound_violation},
-          {"E6", t.divergence_error},  {"E7", t.kl_violation},        {"subopt", t.suboptimality},
+  return {{"E0", t.identity_error},
+          {"E1", t.pointwise_violation},
+          {"E2", t.term_i_violation},
+          {"E3", t.term_ii_violation},
+          {"E4", t.term_iii_error},
+          {"E5", t.bound_violation},
+          {"E6", t.divergence_error},
+          {"E7", t.kl_violation},
+          {"7.a", t.fast_rate_violation},
+          {"subopt", t.suboptimality},
           {"bound", t.bound}};
 }
 
@@ -272,6 +279,10 @@ void conclude_proof(conclusion& c, const cell_outcomes& proof) {
       {"E5", "the theorem: SubOpt &le; 2&rho; coverage &minus; &beta; E KL(&pi;* &#8214; &pi;&#770;)", true, false},
       {"E6", "SubOpt = &beta; E KL(&pi;&#770; &#8214; &pi;*) under the output policy, and &ge; 0", false, true},
       {"E7", "consequence: &beta; E KL(&pi;* &#8214; &pi;&#770;) &le; 2&rho; coverage", true, false},
+      {"7.a",
+       "SubOpt &le; span&sup2;/(8&beta;) of R &minus; R&#770; over the responses to a prompt: second order, "
+       "without any event",
+       false, true},
   };
   for (const step& s : steps) {
     double worst = -1;

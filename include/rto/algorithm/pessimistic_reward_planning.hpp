@@ -67,8 +67,11 @@ template <DesignMatrix X>
 }
 
 /// Steps 2 and 3 of Algorithm 1 for an estimate and a covariance that are there already: for several radii, or where
-/// the covariance counts comparisons by other weights. \param radius rho, finite and >= 0 \throws, \cost as the whole
-/// algorithm below
+/// the covariance counts comparisons by other weights.
+/// \param radius rho, finite and >= 0
+/// \param quotient take the bonus of the features projected off the structural kernel
+/// \throws std::invalid_argument for shapes; std::domain_error for values out of their domain
+/// \cost O(states x actions x d^2) for the bonus, one backward recursion
 template <class Mdp, Array L, Array F>
 requires TabularMdp<Mdp, F> && GoesWith<L, F>
 [[nodiscard]] pessimistic_reward_plan<array_t<F>> pessimistic_reward_planning(
