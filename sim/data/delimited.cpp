@@ -144,9 +144,18 @@ double number_field(const delimited_reader& reader, const std::vector<std::strin
   return *value;
 }
 
+double feature_field(const delimited_reader& reader, const std::vector<std::string>& fields, std::size_t column) {
+  const double value = number_field(reader, fields, column);
+  if (std::abs(value) > 1e100)
+    reader.fail(column, fmt::format("expected a number between -1e100 and 1e100, found {}", printable(fields[column])));
+  return value;
+}
+
 double count_field(const delimited_reader& reader, const std::vector<std::string>& fields, std::size_t column) {
   const double value = number_field(reader, fields, column);
   if (value < 0) reader.fail(column, fmt::format("expected a count >= 0, found {}", printable(fields[column])));
+  if (value > 0x1p53)
+    reader.fail(column, fmt::format("expected a count of at most 2^53, found {}", printable(fields[column])));
   return value;
 }
 

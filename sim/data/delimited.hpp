@@ -67,7 +67,9 @@ std::optional<double> parse_number(std::string_view field);
 /// Field `column` of the last record as a finite number. \throws user_error `file:12: column "wins": expected a finite
 /// number, found "abc"`
 double number_field(const delimited_reader& reader, const std::vector<std::string>& fields, std::size_t column);
-/// The same for a count: finite and >= 0 (half wins are allowed).
+/// The same for a feature: of magnitude at most 1e100, so that squares do not overflow.
+double feature_field(const delimited_reader& reader, const std::vector<std::string>& fields, std::size_t column);
+/// The same for a count: in [0, 2^53], where whole numbers are exact (half wins are allowed).
 double count_field(const delimited_reader& reader, const std::vector<std::string>& fields, std::size_t column);
 
 }  // namespace rto::sim

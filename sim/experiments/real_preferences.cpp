@@ -479,7 +479,7 @@ const registered_claim real_preferences{
                 {"harmless-base", "qa-feedback"}),
           reals("share", "shares of the training prompts to use",
                 {{0.25, 0.5, 1}, {0.125, 0.25, 0.5, 1}, {0.03125, 0.0625, 0.125, 0.25, 0.5, 1}}, {0.001, 1}),
-          integer("columns", "hashed features d", {128, 512, 2048}, {8, 1 << 20}),
+          integer("columns", "hashed features d", {128, 256, 2048}, {8, 1 << 20}),
           integer("ngram", "longest n-gram, tokens", {2, 2, 2}, {1, 8}),
           reals("scales", "norm bounds B to choose from, times the typical ||x||",
                 {{1, 4}, {0.5, 1, 2, 4}, {0.25, 0.5, 1, 2, 4, 8}}, {1e-6, 1e6}),

@@ -40,6 +40,22 @@ char separator_of(const std::string& text) {
   return text[0];
 }
 
+// An option that takes one of a few words.
+template <class T>
+CLI::Option* add_choice(CLI::App& app, const std::string& name, T& target, std::map<std::string, T> choices,
+                        const std::string& doc) {
+  const auto chosen = [name, &target, choices](const std::string& word) {
+    const auto at = choices.find(word);
+    if (at == choices.end()) {
+      std::string words;
+      for (const auto& [choice, value] : choices) words += (words.empty() ? "" : ", ") + choice;
+      throw CLI::ValidationError(name, fmt::format("expected one of {}, found \"{}\"", words, word));
+    }
+    target = at->second;
+  };
+  return app.add_option_function<std::string>(name, chosen, doc);
+}
+
 std::function<int()> set_up(CLI::App& app) {
   const auto o = std::make_shared<fit_options>();
   const auto separator = std::make_shared<std::string>();
@@ -50,11 +66,10 @@ std::function<int()> set_up(CLI::App& app) {
   app.add_flag("--quiet", o->quiet, "Print nothing but errors");
 
   const std::string roles = "Columns (by name; detected where not given)";
-  app.add_option("--kind", o->kind, "contests, features or text; told by the file where not given")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, data_kind>{{"contests", data_kind::contests},
-                                                                           {"features", data_kind::features},
-                                                                           {"text", data_kind::text}})
-                      .description(""))
+  add_choice<data_kind>(
+      app, "--kind", o->kind,
+      {{"contests", data_kind::contests}, {"features", data_kind::features}, {"text", data_kind::text}},
+      "contests, features or text; told by the file where not given")
       ->type_name("KIND");
   column_roles& c = o->columns;
   app.add_option("--item1", c.item_1, "The first item of a contest (at home, where there is an order effect)")
@@ -101,10 +116,8 @@ std::function<int()> set_up(CLI::App& app) {
       ->group(format);
 
   const std::string model = "Model";
-  app.add_option("--ties", o->ties, "half: half a win for each; drop")
-      ->transform(
-          CLI::CheckedTransformer(std::map<std::string, tie_rule>{{"half", tie_rule::half}, {"drop", tie_rule::drop}})
-              .description(""))
+  add_choice<tie_rule>(app, "--ties", o->ties, {{"half", tie_rule::half}, {"drop", tie_rule::drop}},
+                       "half: half a win for each; drop")
       ->type_name("RULE")
       ->default_str("half")
       ->group(model);
@@ -121,10 +134,9 @@ std::function<int()> set_up(CLI::App& app) {
       ->type_name("FILE")
       ->group(model);
   app.add_option("--key", o->key, "Column of the items in it (default: the first)")->type_name("COLUMN")->group(model);
-  app.add_option("--features", o->features, "Of texts: style (six numbers) or ngrams (hashed)")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, text_features>{{"style", text_features::style},
-                                                                               {"ngrams", text_features::ngrams}})
-                      .description(""))
+  add_choice<text_features>(app, "--features", o->features,
+                            {{"style", text_features::style}, {"ngrams", text_features::ngrams}},
+                            "Of texts: style (six numbers) or ngrams (hashed)")
       ->type_name("KIND")
       ->default_str("style")
       ->group(model);

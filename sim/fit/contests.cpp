@@ -205,7 +205,7 @@ item_predictors read_predictors(const fit_options& options, const std::vector<st
     if (!seen.insert(fields[key]).second)
       table.fail(key, fmt::format("expected every item once, found \"{}\" again", printable(fields[key])));
     std::vector<double> row;
-    for (const std::size_t k : used) row.push_back(number_field(table, fields, k));
+    for (const std::size_t k : used) row.push_back(feature_field(table, fields, k));
     const auto at = item_of.find(fields[key]);
     if (at != item_of.end()) predictors.of_item[at->second] = std::move(row);
   }

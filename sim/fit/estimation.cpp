@@ -235,8 +235,14 @@ void estimation::confide(const sparse_comparisons& comparisons, const reward_est
                                   .delta = options_.delta});
   // A row of weight w stands for w comparisons of the same pair.
   const M sigma = array::add_to_diagonal(M(array::weighted_gram(comparisons.features, comparisons.weight)), c.lambda);
-  const auto covariance = factorize_covariance(sigma, c.lambda);
-  c.log_determinant_ratio = log_determinant_ratio(covariance);
+  try {
+    c.log_determinant_ratio = log_determinant_ratio(factorize_covariance(sigma, c.lambda));
+  } catch (const std::domain_error&) {
+    throw user_error(
+        fmt::format("--lambda: expected a ridge that makes Sigma_D positive definite beside features of norm "
+                    "{:.3g}, found {:g}",
+                    c.max_row_norm, c.lambda));
+  }
   const Eigen::SelfAdjointEigenSolver<M> spectrum(sigma, Eigen::EigenvaluesOnly);
   c.smallest_eigenvalue = spectrum.eigenvalues()(0);
   c.largest_eigenvalue = spectrum.eigenvalues()(d - 1);

@@ -72,7 +72,7 @@ comparison_model load_features(delimited_reader& table, const table_roles& roles
   while (table.next(fields)) {
     std::vector<std::pair<int, double>> entries;
     for (std::size_t k = 0; k < used.size(); ++k)
-      entries.emplace_back(static_cast<int>(k), number_field(table, fields, used[k]));
+      entries.emplace_back(static_cast<int>(k), feature_field(table, fields, used[k]));
     if (options.order_effect) entries.emplace_back(static_cast<int>(used.size()), 1.0);
     double label = 1, weight = 1;
     if (!c.label.empty()) {

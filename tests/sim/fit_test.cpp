@@ -224,6 +224,10 @@ TEST_CASE("bad contests are refused with file, line, column, expected and found"
   CHECK(complaint(head + "A,B,-1,2\n") == "t.csv:2: column \"wins1\": expected a count >= 0, found -1");
   CHECK(complaint(head + "A,B,nan,2\n") == "t.csv:2: column \"wins1\": expected a finite number, found \"nan\"");
   CHECK(complaint(head + "A,B,1,inf\n") == "t.csv:2: column \"wins2\": expected a finite number, found \"inf\"");
+  CHECK(complaint(head + "A,B,1e300,2\n") ==
+        "t.csv:2: column \"wins1\": expected a count of at most 2^53, found 1e300");
+  CHECK(complaint("x,y\n1,2\n1,-1e300\n") ==
+        "t.csv:3: column \"y\": expected a number between -1e100 and 1e100, found -1e300");
   CHECK(complaint(head + "A,,1,2\n") == "t.csv:2: column \"item2\": expected the name of an item, found nothing");
   CHECK(complaint(head + "A,A,1,2\n") == "t.csv: expected at least two items, found only \"A\"");
   CHECK_THAT(complaint(head + "A,B,0,0\n"), Catch::Matchers::ContainsSubstring("expected at least one comparison"));
