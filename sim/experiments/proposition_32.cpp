@@ -26,7 +26,8 @@ settings_schema schema() {
                {0, 60}),
       integer("instances", "canonical instances per point", {3, 10, 50}, {1}),
       integer("orders", "random orders tried on each", {20, 30, 40}, {1}),
-      integer("step_limit", "canonical points are left out where T1 reads more tokens than this",
+      integer("step_limit",
+              "canonical and needle points are left out where T1 reads more tokens than this (sweeps: ten times this)",
               {150'000, 200'000, 5'000'000}, {1}),
       integer("sentence_limit",
               "responses (A^H) up to which sentence learners are run; beyond, their closed form stands",
@@ -46,7 +47,7 @@ settings_schema schema() {
            {1e-6, 1}),
       integers("entropy_H", "their lengths",
                {{4, 8, 16, 32, 64}, {4, 8, 12, 16, 20, 24, 32, 48, 64}, {4, 8, 12, 16, 20, 24, 32, 48, 64, 96}},
-               {1, 1000}),
+               {1, 400}),
       real("sigma", "standard deviation of one noisy reading (nats)", {2, 2, 2}, {0, 1e3}),
       real("delta", "allowed chance of a wrong answer under noise or duels", {0.05, 0.05, 0.05}, {1e-12, 0.5}),
       integers("noisy_H", "lengths of the needles under noise and duels",
@@ -79,10 +80,13 @@ std::vector<cell> plan(const settings& s) {
                           {"sentence_limit", sentence_limit}},
                          s.integer("instances")});
       }
-  if (cells.empty()) throw user_error("prop-3.2: A, H, k and step_limit leave no canonical instance with k <= H");
+  const std::size_t canonical_cells = cells.size();
   for (const auto actions : s.integers("A"))
     for (const auto horizon : s.integers("H"))
-      cells.push_back({{{"kind", "needle"}, {"A", actions}, {"H", horizon}, {"epsilon", s.real("epsilon")}}, 1});
+      if (steps(actions, horizon, 0) <= static_cast<double>(s.integer("step_limit")))
+        cells.push_back({{{"kind", "needle"}, {"A", actions}, {"H", horizon}, {"epsilon", s.real("epsilon")}}, 1});
+  if (canonical_cells == 0 || cells.size() == canonical_cells)
+    throw user_error("prop-3.2: A, H, k and step_limit leave no canonical instance with k <= H, or no needle");
 
   const std::int64_t sweep_horizon = s.integer("sweep_H");
   std::set<std::pair<std::int64_t, std::int64_t>> sweep;
@@ -90,7 +94,8 @@ std::vector<cell> plan(const settings& s) {
     for (const std::int64_t k : {0, 1}) sweep.insert({actions, k});
   for (const auto k : s.integers("sweep_k")) sweep.insert({4, k});
   for (const auto& [actions, k] : sweep)
-    if (k <= sweep_horizon) cells.push_back({{{"kind", "sweep"}, {"A", actions}, {"H", sweep_horizon}, {"k", k}}, 1});
+    if (k <= sweep_horizon && steps(actions, sweep_horizon, k) <= 10 * static_cast<double>(s.integer("step_limit")))
+      cells.push_back({{{"kind", "sweep"}, {"A", actions}, {"H", sweep_horizon}, {"k", k}}, 1});
 
   for (const auto& [actions, horizon] : random_sizes)
     for (const double sharpness : s.reals("sharpness"))

@@ -31,14 +31,17 @@ class tree_panel {
       : drawing_(&drawing), needle_(&needle), x_(x), y_(y) {}
 
   void draw(const std::string& title, const std::string& outcome, const char* outcome_colour, const prefix& query,
-            const std::set<prefix>& dead, const prefix& struck) {
+            const std::set<prefix>& dead, const prefix& struck, bool best) {
     drawing_->rectangle(x_ + 4, y_, panel_width - 8, panel_height - 10, "#FFFFFF", "#DFE3E8", 8);
     drawing_->text(x_ + panel_width / 2, y_ + 22, title, {.size = 13.5, .weight = "600"});
     prefix path;
     halo(query);
     edges(path, 1.0, dead, false);
     nodes(path, query, dead, false);
-    cross(struck);
+    if (best)
+      drawing_->circle(at(struck).x, at(struck).y, 6.5, green, "#FFFFFF", 1.5);
+    else
+      cross(struck);
     drawing_->text(x_ + panel_width / 2, y_ + panel_height - 20, outcome, {.size = 12.5, .colour = outcome_colour});
   }
 
@@ -147,19 +150,20 @@ double draw_learner(svg_drawing& drawing, const drawn_needle& needle, const std:
     const double top = y + panel_height * static_cast<double>(i / panels_per_row);
     std::string outcome;
     const char* colour = soft;
+    const bool ends_best = q.heavy_leaf && i + 1 == queries.size() && p == best;
     if (tokens && !q.heavy_leaf) {
       outcome = fmt::format("p({}) = {:.3g} < τ: {} dead", letters(killed, q.dead_length), p,
                             letters(killed, needle.horizon));
     } else {
       outcome = fmt::format("p({}) = {:.3g}", letters(killed, needle.horizon), p);
-      if (i + 1 == queries.size() && p == best) {
+      if (ends_best) {
         outcome += ", the best";
         colour = green;
       }
     }
     tree_panel panel(drawing, needle, x, top);
     panel.draw(fmt::format("query {}: {}", i + 1, letters(q.response, needle.horizon)), outcome, colour, q.response,
-               dead, killed);
+               dead, killed, ends_best);
     dead.insert(killed);
   }
   return y + panel_height * std::ceil(static_cast<double>(queries.size()) / panels_per_row);
@@ -187,6 +191,8 @@ void legend(svg_drawing& drawing, const drawn_needle& needle, double y) {
       fmt::format("M {0:.1f} {2:.1f} L {1:.1f} {3:.1f} M {0:.1f} {3:.1f} L {1:.1f} {2:.1f}", x, x + 12, y - 10, y + 2),
       red, 2.2, false);
   drawing.text(x + 20, y, "ruled out by this query", small);
+  drawing.circle(x + 172, y - 4, 6.5, green, "#FFFFFF", 1.5);
+  drawing.text(x + 186, y, "the best", small);
 }
 
 }  // namespace

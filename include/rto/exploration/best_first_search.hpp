@@ -50,7 +50,7 @@ class residual_tree {
   void open(std::int32_t id, double log_best) {
     const double key = rounded(log_residual((*this)[id]));
     if (!(key > rounded(log_best))) return;
-    heap_.push_back({key, id});
+    heap_.push_back({key, (*this)[id].depth, id});
     std::push_heap(heap_.begin(), heap_.end(), [this](entry a, entry b) { return after(a, b); });
   }
 
@@ -72,6 +72,7 @@ class residual_tree {
  private:
   struct entry {
     double key;
+    std::int32_t depth;  // here too: most ties end there, without a look at the nodes
     std::int32_t id;
   };
 
@@ -81,10 +82,9 @@ class residual_tree {
   /// True when `a` comes after `b`: smaller residual, then greater depth, then greater prefix.
   bool after(entry a, entry b) const {
     if (a.key != b.key) return a.key < b.key;
-    std::int32_t i = a.id, j = b.id;
-    if ((*this)[i].depth != (*this)[j].depth) return (*this)[i].depth > (*this)[j].depth;
+    if (a.depth != b.depth) return a.depth > b.depth;
     bool greater = false;
-    for (; i != j; i = (*this)[i].parent, j = (*this)[j].parent)
+    for (std::int32_t i = a.id, j = b.id; i != j; i = (*this)[i].parent, j = (*this)[j].parent)
       if ((*this)[i].token != (*this)[j].token) greater = (*this)[i].token > (*this)[j].token;
     return greater;
   }
