@@ -31,7 +31,7 @@ settings_schema schema() {
               {150'000, 200'000, 5'000'000}, {1}),
       integer("sentence_limit",
               "responses (A^H) up to which sentence learners are run; beyond, their closed form stands",
-              {256, 1024, 16'384}, {1, 1e9}),
+              {256, 4096, 16'384}, {1, 1e9}),
       integers("sweep_A", "numbers of tokens for the slopes in A",
                {{16, 32, 64}, {16, 32, 64, 128}, {16, 32, 64, 128, 256}}, {2, 1e6}),
       integers("sweep_k", "uniform levels for the slope in k",

@@ -43,6 +43,7 @@ std::vector<double> t2_samples(const cell_outcomes& c) {
 
 panel against_horizon(const outcomes& results, int actions, int k) {
   panel p{fmt::format("A = {}, k = {}", actions, k), {"H (tokens)", true}, {"queries", true}, {}};
+  p.y.minimum = 1;
   p.y.maximum = 1e12;
   curve s1("S1, A^H", mark::prediction), s2("S2, mean (closed form)", mark::prediction);
   curve s2_run("S2, run", mark::points), t1("T1", mark::line), t2("T2, mean and 5-95 %", mark::line),
@@ -150,6 +151,7 @@ figure entropy_figure(const settings& s, const outcomes& results) {
     run.add(horizon, cell.mean("T1_run"));
     t3.add(horizon, cell.mean("T3"));
   }
+  p.y.minimum = 1;
   p.y.maximum = 1e15;
   for (const curve* one : {&s1, &t1, &run, &t3, &mass}) one->into(p);
   return {
