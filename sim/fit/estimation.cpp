@@ -2,8 +2,6 @@
 #include <fmt/format.h>
 
 #include <Eigen/Eigenvalues>
-#include <boost/math/distributions/chi_squared.hpp>
-#include <boost/math/distributions/normal.hpp>
 #include <boost/random/uniform_int_distribution.hpp>
 #include <cmath>
 #include <limits>
@@ -11,6 +9,7 @@
 
 #include "rto/preference/bradley_terry.hpp"
 #include "rto/reward/confidence_set.hpp"
+#include "rto/reward/inference.hpp"
 #include "sim/engine/stream.hpp"
 #include "sim/fit/design.hpp"
 #include "sim/fit/result.hpp"
@@ -67,12 +66,7 @@ class estimation {
     r.norm = estimate.norm;
     r.log_likelihood = estimate.log_likelihood;
     r.log_likelihood_at_zero = -std::log(2.0) * model_.comparisons();
-    r.test_of_zero = 2 * (r.log_likelihood - r.log_likelihood_at_zero);
-    r.p_of_zero = none;
-    if (r.converged && r.status == "interior" && r.rank > 0) {
-      const boost::math::chi_squared distribution(static_cast<double>(r.rank));
-      r.p_of_zero = boost::math::cdf(boost::math::complement(distribution, std::max(r.test_of_zero, 0.0)));
-    }
+    r.test_of_zero = r.p_of_zero = none;
     const bool attained = estimate.status != mle_status::not_attained;
     for (std::size_t j = 0; j < model_.parameters.size(); ++j) {
       parameter_result p;
@@ -147,19 +141,35 @@ class estimation {
 void estimation::infer(const sparse_comparisons& comparisons, const reward_estimate<M>& estimate) {
   const bool identified = estimate.rank == comparisons.dimension() && comparisons.dimension() <= largest_inference;
   if (estimate.status != mle_status::interior || !identified) return;
-  const auto evaluation = evaluate_bradley_terry(comparisons, estimate.theta);
-  const M covariance = evaluation.information.inverse();
-  const boost::math::normal normal;
-  const double q = boost::math::quantile(boost::math::complement(normal, 0.5 * (1 - options_.level)));
+  const likelihood_ratio_test_result zero =
+      likelihood_ratio_test(result_.log_likelihood, result_.log_likelihood_at_zero, estimate.rank);
+  result_.test_of_zero = zero.statistic;
+  result_.p_of_zero = zero.p_value;
+  wald_inference<M> inference;
+  try {
+    inference = make_wald_inference(comparisons, estimate.theta);
+  } catch (const std::domain_error&) {
+    result_.warnings.push_back("The information matrix is singular to rounding: no standard errors.");
+    return;
+  }
   for (std::size_t j = 0; j < result_.parameters.size(); ++j) {
     parameter_result& p = result_.parameters[j];
-    p.std_error = std::sqrt(covariance(j, j));
-    p.z = p.estimate / p.std_error;
-    p.p = 2 * boost::math::cdf(boost::math::complement(normal, std::abs(p.z)));
-    p.wald = {p.estimate - q * p.std_error, p.estimate + q * p.std_error};
+    p.std_error = inference.standard_error[j];
+    p.z = inference.z[j];
+    p.p = inference.p_value[j];
+    const coefficient_interval wald = wald_interval(p.estimate, p.std_error, options_.level);
+    p.wald = {wald.low, wald.high};
+    if (!options_.likelihood_ratio) continue;
+    const coefficient_interval ratio =
+        likelihood_ratio_interval(comparisons, estimate.theta, inference, static_cast<std::int64_t>(j), options_.level);
+    if (ratio.converged) {
+      p.likelihood_ratio = {ratio.low, ratio.high};
+    } else {
+      result_.warnings.push_back(fmt::format("No likelihood-ratio interval found for {}.", p.name));
+    }
   }
-  if (covariance.rows() <= largest_matrix)
-    result_.covariance.assign(covariance.data(), covariance.data() + covariance.size());
+  if (inference.covariance.rows() <= largest_matrix)
+    result_.covariance.assign(inference.covariance.data(), inference.covariance.data() + inference.covariance.size());
 }
 
 void estimation::hold_out() {

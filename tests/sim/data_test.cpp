@@ -6,6 +6,7 @@
 
 #include "sim/data/delimited.hpp"
 #include "sim/data/json_lines.hpp"
+#include "sim/data/preference_corpus.hpp"
 #include "sim/data/text_features.hpp"
 #include "sim/data/utf8.hpp"
 #include "sim/io/error.hpp"
@@ -222,4 +223,39 @@ TEST_CASE("tokens are words, runs of other letters and single marks, with their 
   CHECK(one.column == two.column);
   CHECK(one.sign == two.sign);
   CHECK((start.column != one.column || start.sign != one.sign));
+}
+
+TEST_CASE("preference sets are read as pairs of tokenised replies, error spans by code points") {
+  const scratch_folder folder;
+  const std::filesystem::path root = folder.file("x", "").parent_path();
+  std::filesystem::create_directories(root / "preference/hh-rlhf-harmless-base");
+  std::filesystem::create_directories(root / "preference/qa-feedback");
+  folder.file("preference/hh-rlhf-harmless-base/test.jsonl.gz",
+              gzip("{\"chosen\": \"\\n\\nHuman: a\\n\\nAssistant: yes sir\", \"rejected\": \"no\"}\n"));
+  const preference_corpus pairs = load_harmless_base(root);
+  REQUIRE(pairs.pairs.size() == 1);
+  CHECK(pairs.responses[static_cast<std::size_t>(pairs.pairs[0].preferred)].tokens.size() == 2);
+  CHECK(pairs.responses[static_cast<std::size_t>(pairs.pairs[0].other)].tokens.size() == 1);
+
+  // "\u00e9\u00e9 bad word": the span [3, 6) is "bad" in code points, not in bytes.
+  const std::string answer =
+      R"([{"prediction 1": "\u00e9\u00e9 bad word", "prediction 2": "b", "prediction 3": "c", "prediction 4": "d",
+           "preference": [1, 2, 0, 0, 0, 1], "feedback": {"errors": [{"start": 3, "end": 6}]}}])";
+  folder.file("preference/qa-feedback/dev_feedback.json", answer);
+  const preference_corpus marked = load_qa_feedback(root);
+  REQUIRE(marked.pairs.size() == 3);
+  CHECK(marked.pairs[0].preferred == 0);
+  CHECK(marked.pairs[0].other == 1);
+  CHECK(marked.pairs[1].preferred == 2);
+  CHECK(marked.pairs[1].other == 0);
+  CHECK(marked.pairs[2].preferred == 2);
+  CHECK(marked.pairs[2].other == 3);
+  CHECK(marked.clusters == 1);
+  CHECK(marked.responses[0].in_error == std::vector<bool>{false, true, false});
+
+  folder.file("preference/qa-feedback/dev_feedback.json",
+              std::string(answer).replace(answer.find("\"end\": 6"), 8, "\"end\": 99"));
+  CHECK_THROWS_WITH(load_qa_feedback(root), Catch::Matchers::ContainsSubstring("end <= 11"));
+  CHECK_THROWS_WITH(load_harmless_base(root / "preference"),
+                    Catch::Matchers::ContainsSubstring("test.public.jsonl.gz: expected this file of the data folder"));
 }

@@ -98,6 +98,20 @@ TEST_CASE("two items: the ability is the logit of the share of wins, the standar
   CHECK(f.result.separability == "not separable");
 }
 
+TEST_CASE("the likelihood-ratio interval ends where twice the log-likelihood has fallen by the chi-squared quantile") {
+  fit_options options;
+  options.likelihood_ratio = true;
+  const fitted f = fit_text("item1,item2,wins1,wins2\nA,B,3,7\n", options);
+  const interval range = f.result.parameters[0].likelihood_ratio;
+  const auto value = [](double t) { return -7 * std::log1p(std::exp(-t)) - 3 * std::log1p(std::exp(t)); };
+  for (const double end : {range.low, range.high})
+    CHECK(2 * (f.result.log_likelihood - value(end)) == Approx(3.841458820694124).epsilon(1e-8));
+  CHECK(range.low < logit(0.7));
+  CHECK(range.high > logit(0.7));
+  CHECK(f.result.test_of_zero ==
+        Approx(2 * (7 * std::log(0.7) + 3 * std::log(0.3) - 10 * std::log(0.5))).epsilon(1e-12));
+}
+
 TEST_CASE("one table in five forms gives one estimate") {
   fit_options options;
   const double expected = logit(0.7);
