@@ -20,8 +20,8 @@ bool json_lines_reader::next(json& object) {
     if (at >= line_.size()) lines_.fail("expected a JSON object, found the end of the line inside it");
     lines_.fail(
         fmt::format("column {}: expected JSON, found '{}'", at + 1, printable(std::string_view(line_).substr(at), 12)));
-  } catch (const json::exception& error) {  // a number out of range
-    lines_.fail(fmt::format("expected JSON, {}", printable(error.what(), 120)));
+  } catch (const json::out_of_range&) {
+    lines_.fail("expected JSON with finite numbers, found one out of range");
   }
   if (!object.is_object()) lines_.fail(fmt::format("expected a JSON object, found {}", describe(object)));
   return true;
