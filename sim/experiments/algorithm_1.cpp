@@ -238,9 +238,10 @@ conclusion conclude(const settings& s, const outcomes& results) {
        "of. Theorem 4.2 is an upper bound and says nothing else: it does not claim that pessimism improves on the "
        "plug-in policy. Pessimism pays where the data miss a direction that the optimum avoids; where they miss one "
        "that the optimum seeks it costs."});
-  c.notes.push_back({note::kind::reconstruction, "The formulas are a reconstruction",
-                     "The stored text of the paper has no formulas; Algorithm 1 and (4.2) are reconstructed from the "
-                     "text around them: docs/mathematics.md sections 6 and 7."});
+  c.notes.push_back(
+      {note::kind::reconstruction, "The formulas are a reconstruction",
+       "The text of the paper that this work goes by has no formulas; Algorithm 1 and (4.2) are reconstructed from the "
+       "text around them: docs/mathematics.md sections 6 and 7."});
   return c;
 }
 

@@ -139,7 +139,7 @@ conclusion conclude(const settings& s, const outcomes& results) {
   c.figures.push_back(std::move(f));
   c.notes.push_back(
       {note::kind::reconstruction, "Drawn after the description",
-       "<p>The paper's figure 2 is a picture, “a simplified learning process”, which the stored text does not "
+       "<p>The paper's figure 2 is a picture, “a simplified learning process”, which the text at hand does not "
        "contain; this is the algorithm of the proof on the smallest tree that shows it, not a copy.</p>"});
   return c;
 }

@@ -312,7 +312,7 @@ conclusion conclude(const settings& s, const outcomes& results) {
   c.figures.push_back(f);
   c.notes.push_back(
       {note::kind::reconstruction, "Which γ, which C",
-       "<p>The stored text has no formulas; (A.2) is reconstructed as ‖θ̂−θ*‖<sub>Σ<sub>D</sub></sub> ≤ C √((d + "
+       "<p>The text at hand has no formulas; (A.2) is reconstructed as ‖θ̂−θ*‖<sub>Σ<sub>D</sub></sub> ≤ C √((d + "
        "log(1/δ))/γ² + λB²), after Zhu, Jiao and Jordan 2023, Lemma 3.1, with Σ<sub>D</sub> not divided by n. The "
        "proof "
        "needs γ = σ'(c) with c = B max‖x‖ for <i>differences</i> of trajectories, at most 2HLB; C is left open. "

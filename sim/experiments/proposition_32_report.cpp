@@ -268,7 +268,7 @@ void add_notes(const outcomes& results, conclusion& c) {
            shown_number(optimal.named_worst_case), shown_number(optimal.named_mean))});
   c.notes.push_back(
       {note::kind::reconstruction, "The formula is a reconstruction",
-       "<p>The stored text of the paper has no formulas. A<sup>H</sup> and A<sup>min(ξ+1, H)</sup> are "
+       "<p>The text of the paper that this work goes by has no formulas. A<sup>H</sup> and A<sup>min(ξ+1, H)</sup> are "
        "reconstructed from the wording of the proposition and its proof (a tree of depth H, a set of nodes each "
        "of which one query identifies, “every possible response”), and from three third-party texts that print "
        "A<sup>min(ξ+1, H)</sup>; the node set (3.7) and the observation on its size are reconstructed from the "

@@ -13,7 +13,8 @@ namespace rto::sim::proposition_32 {
 /// noisy      A, H, sigma, delta, sentence_limit: T1 and S1 on means of noisy rewards of a needle
 /// duels      A, H, delta, sentence_limit: knock-outs on a needle
 /// odds       A, H, k, duels: sibling log-odds against tau on a canonical instance
-/// shaped     A, H, sharpness, deviation: T1 where the reward is shaped but the preferences are the same (math.md 11.4)
+/// shaped     A, H, sharpness, deviation: T1 where the reward is shaped but the preferences are the same
+/// (mathematics.md 11.4)
 json replicate(const json& point, replicate_context& context);
 
 }  // namespace rto::sim::proposition_32

@@ -486,7 +486,8 @@ void add_notes(conclusion& c) {
        "It is non-positive (zero where the policies agree), and it is an exact identity, not an inequality: E4."});
   c.notes.push_back(
       {note::kind::reconstruction, "The formulas are a reconstruction",
-       "The stored text of the paper has no formulas. Theorem 4.2, (4.2) and Algorithm 1 are reconstructed from the "
+       "The text of the paper that this work goes by has no formulas. Theorem 4.2, (4.2) and Algorithm 1 are "
+       "reconstructed from the "
        "text, the proof's steps in Appendix A and the works it builds on (Zhu, Jiao, Jordan 2023; Xiong et al. 2023); "
        "docs/mathematics.md sections 4 to 7."});
 }

@@ -70,7 +70,14 @@ json solve_bt_mle(const problem& p) {
   result["bonus"] = vector_json(rto::elliptical_norms(as_design(query), covariance));
   result["max_row_norm"] = max_row_norm;
   // Formula value, where labels are soft or weighted too; no bound, no radius.
-  const double radius = rto::confidence_radius({.rank = estimate.rank,
+  // Weights do not enter Sigma, so a row of weight 0 counts in its rank; a bound of 0 asks for the rank alone.
+  const std::int64_t rank =
+      comparisons.weighted()
+          ? rto::reward_mle(rto::comparison_set<design>{comparisons.features, comparisons.label, matrix{}},
+                            {.bound = 0})
+                .rank
+          : estimate.rank;
+  const double radius = rto::confidence_radius({.rank = rank,
                                                 .max_row_norm = max_row_norm,
                                                 .bound = bound,
                                                 .lambda = covariance.lambda,

@@ -32,7 +32,7 @@ int small_integer(const reader& in, const std::string& field, int least, int mos
   return static_cast<int>(value);
 }
 
-// A field of `rows`: the closed forms of math.md 11.5 in exact arithmetic.
+// A field of `rows`: the closed forms of mathematics.md 11.5 in exact arithmetic.
 json solve_closed_forms(const reader& input) {
   json rows = json::array();
   for (const reader& row : input.objects("rows")) {

@@ -18,7 +18,7 @@ struct problem {
   const json* expect;  // nullptr when the case has none; only to see WHICH fields are wanted, never their values
 };
 
-/// Thrown where a result is not finite and must be reported instead of returned (math.md 15).
+/// Thrown where a result is not finite and must be reported instead of returned (mathematics.md 15).
 struct non_finite_result : std::runtime_error {
   using std::runtime_error::runtime_error;
 };

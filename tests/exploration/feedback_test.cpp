@@ -114,7 +114,7 @@ TEST_CASE("Duels follow Bradley-Terry on the log-probabilities", "[preference_se
   CHECK(siblings.duels() == draws);
 }
 
-TEST_CASE("Searches by duels find the needle at the cost of math.md 11.6", "[preference_search]") {
+TEST_CASE("Searches by duels find the needle at the cost of mathematics.md 11.6", "[preference_search]") {
   generator rng(5);
   const int actions = 3, horizon = 4;
   const double epsilon = 0.03, delta = 1e-4;

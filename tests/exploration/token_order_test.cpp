@@ -22,8 +22,8 @@ static_assert(TokenLogProbabilityModel<constant_entropy_instance>);
 
 namespace {
 
-// The rule of math.md 11.2 on a written-out tree, word by word: `dead` has a bit for every response with a dead prefix.
-// Collects the numbers of queries of ALL orders in which living responses can be picked.
+// The rule of mathematics.md 11.2 on a written-out tree, word by word: `dead` has a bit for every response with a dead
+// prefix. Collects the numbers of queries of ALL orders in which living responses can be picked.
 class every_order {
  public:
   every_order(const leaf_mass_tree& tree, double tau) : tree_(&tree), tau_(tau) {

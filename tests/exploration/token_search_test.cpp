@@ -18,7 +18,7 @@ static_assert(TokenFeedback<token_feedback<canonical_instance>>);
 static_assert(SentenceFeedback<sentence_feedback<canonical_instance>>);
 static_assert(!SentenceFeedback<token_feedback<canonical_instance>>, "a learner sees what its oracle tells");
 
-TEST_CASE("T1 makes the four queries of the needle 111 that math.md 11.2 lists", "[token_search]") {
+TEST_CASE("T1 makes the four queries of the needle 111 that mathematics.md 11.2 lists", "[token_search]") {
   const canonical_instance needle(2, 3, 0, 0.1);
   for (const double log_tau : {std::log(0.5), std::log(0.729)}) {
     token_feedback oracle(needle);

@@ -83,7 +83,7 @@ TEST_CASE("needle_sample_complexity equals the game-tree optimum over all adapti
 }
 
 TEST_CASE("The needle exceeds the printed bound but not the corrected one", "[sample_complexity]") {
-  CHECK(printed_token_query_bound(2, 3, 0.456) == Approx(2.743).epsilon(1e-3));  // T1 makes 4 (math.md 11.2)
+  CHECK(printed_token_query_bound(2, 3, 0.456) == Approx(2.743).epsilon(1e-3));  // T1 makes 4 (mathematics.md 11.2)
   CHECK(corrected_token_query_bound(2, 3, 0.456) >= 4);
   CHECK(corrected_token_query_bound(4, 10, 0.0) == Approx(1 + 3 * 10));
 }
@@ -114,7 +114,7 @@ TEST_CASE("Naming a majority response among N costs N - 1 at worst and the mean 
   CHECK(sentence_identification_count(3, 3).mean == Approx(sum / n));
 }
 
-TEST_CASE("canonical_sample_complexity gives the example of math.md 11.5", "[sample_complexity]") {
+TEST_CASE("canonical_sample_complexity gives the example of mathematics.md 11.5", "[sample_complexity]") {
   const std::vector<double> expected{16, 40, 64, 88, 112};
   for (int i = 0; i < 5; ++i) {
     const auto counts = canonical_sample_complexity(4, 2 + 2 * i, 1);
@@ -142,7 +142,7 @@ TEST_CASE("Bounds reject parameters out of their domain", "[sample_complexity]")
   CHECK_THROWS_AS(duels_per_comparison(1, 1, 1), std::domain_error);
 }
 
-TEST_CASE("Repetitions follow the formulas of math.md 11.6", "[sample_complexity]") {
+TEST_CASE("Repetitions follow the formulas of mathematics.md 11.6", "[sample_complexity]") {
   CHECK(static_cast<double>(noisy_token_repetitions(4, 0.5, 1.0, 10, 0.1)) ==
         std::ceil(2 * 4 * 0.25 * std::log(2 * 10 * 4 / 0.1)));
   CHECK(static_cast<double>(noisy_sentence_repetitions(3, 4, 0.5, 1.0, 0.1)) ==

@@ -58,7 +58,7 @@ class alive_tree {
 }  // namespace detail
 
 /// T1 where every query is drawn afresh from the root, one uniformly random living token after the other: every order
-/// that the rule of math.md 11.2 allows has positive probability.
+/// that the rule of mathematics.md 11.2 allows has positive probability.
 /// \source Zhong et al. 2024 (arXiv 2404.18922), proof of Proposition 3.2: "each query of a new path"
 /// \param log_threshold log tau (nats)  \param rng uniform random bits  \param observer  is called after every query
 /// \returns as heavy_prefix_search, and as many queries

@@ -98,8 +98,8 @@ class residual_tree {
 
 /// T3, best first: expand the visited node of largest residual mass res(v) = p(v) - sum over tried tokens of p(child)
 /// (ties: smaller depth, then smaller prefix) by its lowest untried token, roll out with token 0, and stop when the
-/// best response read reaches every residual. Needs neither xi nor tau. \source math.md 11.5 \param observer  is called
-/// after every query; dead_length is the length of the last prefix that was read \returns always a best response
+/// best response read reaches every residual. Needs neither xi nor tau. \source mathematics.md 11.5 \param observer  is
+/// called after every query; dead_length is the length of the last prefix that was read \returns always a best response
 /// (status found), or stopped by the observer \throws std::domain_error when a reward is NaN or positive: then it
 /// bounds nothing \cost at most the queries of T1 at tau = p*; memory O(visited nodes whose residual exceeds the best
 /// response)

@@ -38,7 +38,7 @@ inline int key_token(std::uint64_t key, int actions) {
 /// The canonical instance (A, H, k, epsilon): k uniform levels, then A^k chains whose good token has probability
 /// 1 - epsilon, the other tokens epsilon/(A-1) each, and everything off the chain uniform. k = 0 is the needle
 /// instance. With tau = A^{-k-1/2} the heavy nodes are the uniform levels and the chains: N_h = min(A^h, A^k). \source
-/// math.md 11.3 (needle) and 11.5 (canonical)
+/// mathematics.md 11.3 (needle) and 11.5 (canonical)
 class canonical_instance {
  public:
   struct state_type {

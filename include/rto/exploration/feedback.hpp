@@ -128,7 +128,7 @@ template <TokenLogProbabilityModel M> class token_feedback {
 
 /// Every reading plus independent Gaussian noise, repeated `repetitions` times and averaged: the mean of m readings
 /// r + N(0, sigma^2). One call costs m queries.
-/// \source math.md 11.6; for m see rto::noisy_token_repetitions and rto::noisy_sentence_repetitions
+/// \source mathematics.md 11.6; for m see rto::noisy_token_repetitions and rto::noisy_sentence_repetitions
 /// \tparam F SentenceFeedback or TokenFeedback, kept by reference  \tparam URBG kept by reference
 template <class F, class URBG> class noisy_feedback {
  public:

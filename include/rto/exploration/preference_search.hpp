@@ -17,7 +17,7 @@
 namespace rto {
 
 /// Duels of full responses: `prefers(y, y')` is true with probability sigmoid(log p(y) - log p(y')).
-/// \source Zhong et al. 2024 (arXiv 2404.18922), (3.1) with the rewards of (3.6); math.md 11.6
+/// \source Zhong et al. 2024 (arXiv 2404.18922), (3.1) with the rewards of (3.6); mathematics.md 11.6
 template <class F>
 concept SentencePreference = requires(F& feedback, const F& constant, std::span<const int> response) {
   { constant.action_count() } -> std::convertible_to<int>;
@@ -125,7 +125,7 @@ template <SiblingPreference F> int best_sibling(F& feedback, std::span<const int
 }  // namespace detail
 
 /// Sentence level: knock-out among all responses, each comparison the majority of m duels.
-/// \source math.md 11.6  \param m duels per comparison, see rto::duels_per_comparison
+/// \source mathematics.md 11.6  \param m duels per comparison, see rto::duels_per_comparison
 /// \throws std::domain_error when m < 1
 /// \cost (A^H - 1) m duels; memory O(H)
 template <SentencePreference F> preference_search_result sentence_knockout(F& feedback, std::int64_t m) {
@@ -143,7 +143,7 @@ template <SentencePreference F> preference_search_result sentence_knockout(F& fe
 
 /// Token level on needle instances: descend to the winner of a knock-out among siblings at every step. Finds the greedy
 /// response, which is the best one where the likeliest token of every prefix leads to it.
-/// \source math.md 11.6  \param m duels per comparison
+/// \source mathematics.md 11.6  \param m duels per comparison
 /// \throws std::domain_error when m < 1
 /// \cost H m duels
 template <SiblingPreference F> preference_search_result sibling_knockout_descent(F& feedback, std::int64_t m) {
@@ -156,7 +156,7 @@ template <SiblingPreference F> preference_search_result sibling_knockout_descent
 /// Token level in general: at every heavy node find the best sibling by knock-out, estimate the log-odds of the others
 /// against it from m duels each (half a win added to both sides), normalise by sum_a p(a|s) = 1, and keep the children
 /// whose estimated mass reaches tau. Returns the leaf of largest estimated mass.
-/// \source math.md 11.6
+/// \source mathematics.md 11.6
 /// \param log_threshold log tau (nats)  \param m duels per pair
 /// \returns status no_heavy_leaf when no leaf's estimate reaches tau
 /// \throws std::domain_error when m < 1 or log_threshold is NaN

@@ -65,7 +65,7 @@ class random_instance {
 
 /// A policy of constant entropy per token, as language models have it: in every state the token probabilities are the
 /// same list q, turned by a hash of the prefix. The best response has mass max(q)^H, so xi* = kappa H grows linearly
-/// in H with kappa = -log_A max(q) (math.md 11.3, end).
+/// in H with kappa = -log_A max(q) (mathematics.md 11.3, end).
 /// \cost a state O(1)
 class constant_entropy_instance {
  public:

@@ -87,7 +87,7 @@ search_result exhaustive_sentence_search(F& feedback, Observer&& observer = {}) 
 }
 
 /// S2: query responses in uniformly random order until the mass of the unseen ones is below tau.
-/// \source math.md 11.5; uses sum_y p(y) = 1, which the paper's count A^H does not
+/// \source mathematics.md 11.5; uses sum_y p(y) = 1, which the paper's count A^H does not
 /// \param log_threshold log tau (nats)  \param rng uniform random bits  \param observer  is called after every query
 /// \returns status no_heavy_leaf when the best response seen has less than tau
 /// \throws std::domain_error when A^H does not fit 64 bits, log_threshold or a reward is NaN, or a reward is positive

@@ -104,7 +104,7 @@ search_result depth_first_token_search(F& feedback, double log_threshold, Order&
 /// T1, the algorithm of the proof of Proposition 3.2: a node is heavy if p(y_{1:h}) >= tau; query a response with no
 /// dead prefix, mark its first light prefix (or the heavy leaf itself) dead, until none is left. Makes exactly
 /// 1 + (A-1) sum_{h<H} N_h queries, N_h the number of heavy nodes at depth h, in every order.
-/// \source Zhong et al. 2024 (arXiv 2404.18922), proof of Proposition 3.2; math.md 11.2, exact count 11.3
+/// \source Zhong et al. 2024 (arXiv 2404.18922), proof of Proposition 3.2; mathematics.md 11.2, exact count 11.3
 /// \param log_threshold log tau = -xi log A (nats). Needed as input, which the paper does not say; `-inf` visits all
 /// \param order  of the tokens of a node  \param observer  is called after every query
 /// \returns status no_heavy_leaf when tau > p*; heavy_counts = (N_h)_{h <= H}, frontier_size = size of (3.7)
@@ -118,7 +118,7 @@ search_result heavy_prefix_search(F& feedback, double log_threshold, Order&& ord
 
 /// T2: T1 with residual masses. At a heavy node v it keeps res(v) = p(v) - sum over tried tokens of p(child) and tries
 /// another token only while res(v) >= tau.
-/// \source math.md 11.5; uses sum_a pi*(a|s) = 1, which T1 does not
+/// \source mathematics.md 11.5; uses sum_a pi*(a|s) = 1, which T1 does not
 /// \param log_threshold,order,observer  as for heavy_prefix_search
 /// \returns as heavy_prefix_search; heavy_counts and frontier_size count what was visited
 /// \throws std::domain_error when log_threshold or a reward is NaN

@@ -56,7 +56,7 @@ template <class Number = double> Number sentence_query_count(int actions, int ho
 
 /// Sentence level with sum_y p(y) = 1, one response of mass above 1/2, N = A^H: to name it takes N - 1 queries in the
 /// worst case, (N+1)/2 - 1/N on average in random order.
-/// \source math.md 11.3
+/// \source mathematics.md 11.3
 template <class Number = double> struct sentence_identification { Number worst_case, mean; };
 template <class Number = double>
 sentence_identification<Number> sentence_identification_count(int actions, int horizon) {
@@ -76,9 +76,8 @@ inline double printed_token_query_bound(int actions, int horizon, double xi) {
 
 /// Token level, corrected: 1 + (A-1) sum_{h<H} min(A^h, A^xi) queries suffice for T1, and at most (H - floor(xi))
 /// A^{xi+1}.
-/// \source math.md 11.3 \assumes some response has p(y) >= A^{-xi}; xi known to the learner; noiseless r_t = log pi*
-/// \throws std::domain_error when A < 1, H < 1 or xi < 0
-/// \cost O(H)
+/// \source mathematics.md 11.3 \assumes some response has p(y) >= A^{-xi}; xi known to the learner; noiseless r_t = log
+/// pi* \throws std::domain_error when A < 1, H < 1 or xi < 0 \cost O(H)
 inline double corrected_token_query_bound(int actions, int horizon, double xi) {
   detail::require_tree("corrected_token_query_bound", actions, horizon);
   detail::require_exponent("corrected_token_query_bound", xi);
@@ -88,7 +87,7 @@ inline double corrected_token_query_bound(int actions, int horizon, double xi) {
 }
 
 /// Token level, needed in the worst case up to a constant: (H - ceil(log_A M)) M with M = max(1, ceil(A^xi) - 1).
-/// \source math.md 11.3 (M equal-mass subtrees, each a needle chain); 0 where the construction has no room
+/// \source mathematics.md 11.3 (M equal-mass subtrees, each a needle chain); 0 where the construction has no room
 /// \throws std::domain_error when A < 1, H < 1 or xi < 0
 inline double token_query_lower_bound(int actions, int horizon, double xi) {
   detail::require_tree("token_query_lower_bound", actions, horizon);
@@ -101,7 +100,7 @@ inline double token_query_lower_bound(int actions, int horizon, double xi) {
 }
 
 /// What T1 makes on an instance: 1 + (A-1) sum_{h<H} N_h, N_h the number of heavy nodes at depth h.
-/// \source math.md 11.3
+/// \source mathematics.md 11.3
 /// \param heavy_counts [H + 1] N_0, ..., N_H  \throws std::domain_error on overflow or a negative count
 inline std::int64_t heavy_prefix_query_count(int actions, std::span<const std::int64_t> heavy_counts) {
   detail::require_tree("heavy_prefix_query_count", actions, static_cast<int>(heavy_counts.size()) - 1);
@@ -116,7 +115,7 @@ inline std::int64_t heavy_prefix_query_count(int actions, std::span<const std::i
 }
 
 /// Needle instances: queries an optimal adaptive token-level learner needs to name y*, and to have queried it.
-/// \source math.md 11.3 (brute-force game trees)
+/// \source mathematics.md 11.3 (brute-force game trees)
 struct needle_query_counts {
   double named_worst_case, named_mean, queried_worst_case, queried_mean;
 };
@@ -127,7 +126,7 @@ inline needle_query_counts needle_sample_complexity(int actions, int horizon) {
 }
 
 /// Closed forms on the canonical instance (A, H, k, epsilon), tau = A^{-k-1/2}, children tried in uniformly random
-/// order. \source math.md 11.5
+/// order. \source mathematics.md 11.5
 template <class Number = double> struct canonical_query_counts {
   Number sentence_exhaustive;                               // S1
   Number sentence_mean, sentence_min, sentence_max;         // S2
@@ -162,9 +161,8 @@ canonical_query_counts<Number> canonical_sample_complexity(int actions, int hori
 
 /// Repetitions after which T1 on means of noisy token rewards decides every threshold rightly with probability
 /// 1 - delta: m = ceil(2 H sigma^2 / Delta^2 log(2 n H / delta)).
-/// \source math.md 11.6 \assumes |log p(v) - log tau| >= Delta at all visited nodes; independent N(0, sigma^2) noise
-/// \param queries n, of the noiseless T1  \param gap Delta > 0 (nats)
-/// \throws std::domain_error
+/// \source mathematics.md 11.6 \assumes |log p(v) - log tau| >= Delta at all visited nodes; independent N(0, sigma^2)
+/// noise \param queries n, of the noiseless T1  \param gap Delta > 0 (nats) \throws std::domain_error
 inline std::int64_t noisy_token_repetitions(int horizon, double sigma, double gap, double queries, double delta) {
   detail::require_noise("noisy_token_repetitions", gap, delta);
   return detail::repetition_count(
@@ -173,7 +171,7 @@ inline std::int64_t noisy_token_repetitions(int horizon, double sigma, double ga
 
 /// Repetitions per response after which the best of A^H means is the best response with probability 1 - delta:
 /// m = ceil(8 sigma^2 / Delta^2 log(2 A^H / delta)).
-/// \source math.md 11.6 \assumes the best response leads by Delta  \throws std::domain_error
+/// \source mathematics.md 11.6 \assumes the best response leads by Delta  \throws std::domain_error
 inline std::int64_t noisy_sentence_repetitions(int actions, int horizon, double sigma, double gap, double delta) {
   detail::require_tree("noisy_sentence_repetitions", actions, horizon);
   detail::require_noise("noisy_sentence_repetitions", gap, delta);
@@ -184,7 +182,7 @@ inline std::int64_t noisy_sentence_repetitions(int actions, int horizon, double 
 
 /// Duels per comparison after which the majority is right in all N comparisons with probability 1 - delta:
 /// m = ceil(log(N / delta) / (2 (sigmoid(Delta) - 1/2)^2)).
-/// \source math.md 11.6 \assumes log-masses of the compared differ by at least Delta
+/// \source mathematics.md 11.6 \assumes log-masses of the compared differ by at least Delta
 /// \param log_comparisons log N  \throws std::domain_error
 inline std::int64_t duels_per_comparison(double log_comparisons, double gap, double delta) {
   detail::require_noise("duels_per_comparison", gap, delta);
