@@ -72,6 +72,7 @@ instance read_instance(const reader& input) {
   const array_2d log_reference = rto::policy_from_logits(Eigen::Map<const array_2d>(logits.data.data(), n, a));
   const ndarray phi = input.array("phi", {n, a, d});
   const array_2d features = Eigen::Map<const array_2d>(phi.data.data(), n * a, d);
+  if (!features.isFinite().all()) input.fail("phi", "expected finite numbers");
   const matrix theta = column(input.numbers("theta_star", d));
   const double beta = input.number("beta");
   const array_2d reward = reward_of(features, theta, n, a);

@@ -149,6 +149,9 @@ TEST_CASE("Algorithm 1 rejects what has no meaning and an infinite radius") {
   CHECK_THROWS_AS(run(in, {}), std::domain_error);              // B infinite
   CHECK_THROWS_AS(run(in, {.bound = 1e4}), std::domain_error);  // B max ||x|| > 709.7
   CHECK_NOTHROW(run(in, {.radius = 1.0, .bound = 1e4}));
+  auto unknown = in;
+  unknown.features(unknown.features.rows() - 1, 0) = std::nan("");
+  CHECK_THROWS_AS(run(unknown, {.radius = 1.0, .bound = 1.0}), std::domain_error);
   auto wrong = in;
   wrong.features.conservativeResize(3, 2);
   CHECK_THROWS_AS(run(wrong, {.radius = 1.0, .bound = 1.0}), std::invalid_argument);

@@ -7,6 +7,7 @@
 #include <limits>
 #include <optional>
 #include <span>
+#include <stdexcept>
 
 #include <rto/array/array.hpp>
 #include <rto/array/linear_algebra.hpp>
@@ -81,6 +82,8 @@ requires TabularMdp<Mdp, F> && GoesWith<L, F>
   using M = matrix_t<F>;
   const std::int64_t states = mdp.states(), actions = mdp.actions();
   require_shape("pessimistic_reward_planning", "features", features, states * actions, array::rows(estimate.theta));
+  if (!array::all_finite(features))
+    throw std::domain_error("rto::pessimistic_reward_planning: need finite features, got an infinity or NaN");
   const M phi = array::dense(array::matrix(features));
   const M psi = quotient ? quotient_features(find_structural_kernel(mdp, features), phi) : phi;
   const M reward = pessimistic_reward(phi, psi, estimate.theta, covariance, radius);  // (4.2)

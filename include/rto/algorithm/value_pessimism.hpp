@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <stdexcept>
+#include <utility>
 
 #include <rto/array/array.hpp>
 #include <rto/array/linear_algebra.hpp>
@@ -85,6 +87,8 @@ requires TabularMdp<Mdp, F> && GoesWith<L, F>
   constexpr auto function = "value_pessimism";
   const std::int64_t states = mdp.states(), actions = mdp.actions(), d = array::cols(features);
   require_shape(function, "features", features, states * actions, d);
+  if (!array::all_finite(features))
+    throw std::domain_error("rto::value_pessimism: need finite features, got an infinity or NaN");
   require_shape(function, "theta_hat", theta_hat, d, 1);
   require_shape(function, "reference", reference, d, 1);
   require_shape(function, "covariance", covariance.matrix, d, d);
