@@ -1,6 +1,7 @@
 #pragma once
 // The families tree_plan and mdp_plan, for any array type: a back end instantiates the same answers.
 #include <cstdint>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -87,8 +88,8 @@ template <Array A> json solve_tree_plan(const problem& p, const A& like) {
   const token_trie trie = read_trie(p.input);
   const state_shape shape{static_cast<std::size_t>(trie.states())};
   const auto table = [&](const char* field) { return read_table(p.input, field, shape, trie.actions(), like); };
-  return {{"per_beta", plans_json(p.input, trie, shape, policy_from_logits(table("ref_logits")), table("reward"),
-                                  policy_from_logits(table("pol_logits")))}};
+  const auto policy = [&](const char* field) { return policy_from_logits(table(field), field); };
+  return {{"per_beta", plans_json(p.input, trie, shape, policy("ref_logits"), table("reward"), policy("pol_logits"))}};
 }
 
 /// The family mdp_plan, with Lemma A.2 where a second policy is given.
@@ -109,24 +110,27 @@ template <Array A> json solve_mdp_plan(const problem& p, const A& like) {
 
   const state_shape shape{static_cast<std::size_t>(horizon), static_cast<std::size_t>(states)};
   const auto table = [&](const char* field) { return read_table(p.input, field, shape, actions, like); };
-  const array_t<A> reward = table("reward"), log_reference = policy_from_logits(table("ref_logits")),
-                   log_policy = policy_from_logits(table("pol_logits"));
+  const auto policy = [&](const char* field) { return policy_from_logits(table(field), field); };
+  const array_t<A> reward = table("reward"), log_reference = policy("ref_logits"), log_policy = policy("pol_logits");
   json result{{"per_beta", plans_json(p.input, mdp, shape, log_reference, reward, log_policy)}};
   if (!p.input.has("pol2_logits")) return result;
 
-  const array_t<A> log_other = policy_from_logits(table("pol2_logits"));
+  const array_t<A> log_other = policy("pol2_logits");
   result["lemma_a2"] = json::array();
   for (const double beta : {0.0, 0.3, 2.0}) {
     const auto objective = [&](const array_t<A>& log_pi) {
       return array::item(evaluate_policy(mdp, log_pi, log_reference, reward, beta).objective);
     };
-    const auto terms = performance_difference(mdp, log_policy, log_other, log_reference, reward, beta);
-    const double q_term = array::item(terms.action_value_term), kl_term = array::item(terms.kl_term);
-    result["lemma_a2"].push_back({{"beta", beta},
-                                  {"lhs", objective(log_policy) - objective(log_other)},
-                                  {"q_term", q_term},
-                                  {"kl_term", kl_term},
-                                  {"rhs", q_term + kl_term}});
+    json entry{{"beta", beta}, {"lhs", objective(log_policy) - objective(log_other)}};
+    try {
+      const auto terms = performance_difference(mdp, log_policy, log_other, log_reference, reward, beta);
+      entry["q_term"] = array::item(terms.action_value_term);
+      entry["kl_term"] = array::item(terms.kl_term);
+      entry["rhs"] = array::item(terms.action_value_term) + array::item(terms.kl_term);
+    } catch (const std::domain_error&) {  // valid input, but a policy leaves the support of the reference
+      entry = {{"beta", beta}, {"status", "non_finite_result"}};
+    }
+    result["lemma_a2"].push_back(entry);
   }
   return result;
 }

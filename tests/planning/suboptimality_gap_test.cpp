@@ -64,6 +64,32 @@ TEST_CASE(
   CHECK(rto::evaluate_policy(trie, policy, reference, reward, inf).objective == minus_infinity);
 }
 
+TEST_CASE("a charge that overflows is infinite, and never a NaN") {
+  boost::random::mt19937_64 rng(23);
+  const auto trie = rto::full_trie({.actions = 3, .horizon = 3, .eos = 0});
+  const table reference = random_policy(trie.states(), 3, rng), reward = random_table(trie.states(), 3, rng);
+  table policy = random_policy(trie.states(), 3, rng);
+  policy.row(1) << 0, minus_infinity, minus_infinity;  // some states are never reached
+  const auto value = rto::evaluate_policy(trie, policy, reference, reward, 1e308);
+  CHECK(!value.value.isNaN().any());
+  CHECK(!value.action_value.isNaN().any());
+  CHECK(value.objective < -1e307);
+}
+
+TEST_CASE("Lemma A.2 holds where both policies avoid a state in which they would leave the support") {
+  const rto::token_trie trie = rto::full_trie({.actions = 3, .horizon = 2});
+  table reference = table::Constant(4, 3, -std::log(3.0)), first = reference, second = reference;
+  reference.row(2) << minus_infinity, std::log(0.5), std::log(0.5);  // reached by token 1 only
+  first.row(0) << std::log(0.9), minus_infinity, std::log(0.1);
+  second.row(0) << std::log(0.2), minus_infinity, std::log(0.8);
+  table reward(4, 3);
+  reward << 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12;
+  const auto terms = rto::performance_difference(trie, first, second, reference, reward, 0.5);
+  const double left = rto::evaluate_policy(trie, first, reference, reward, 0.5).objective -
+                      rto::evaluate_policy(trie, second, reference, reward, 0.5).objective;
+  CHECK(close(terms.action_value_term + terms.kl_term, left, tolerance<table>::identity));
+}
+
 TEST_CASE("stochastic transitions carry an infinite charge to the states that can reach it, and to no others") {
   const rto::eigen_matrix<double> p = (rto::eigen_matrix<double>(2, 2) << 0.5, 0.5, 0, 1).finished();
   rto::eigen_matrix<double> both(4, 2);

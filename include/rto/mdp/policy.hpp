@@ -63,10 +63,11 @@ template <Array A> void validate_policy(const A& log_policy, const char* name = 
 }
 
 /// The policy of logits: `log_softmax`, validated.
+/// \param name of the argument, for the message
 /// \throws std::domain_error for NaN, +inf, or a row that forbids every token
-template <Array A> [[nodiscard]] array_t<A> policy_from_logits(const A& logits) {
+template <Array A> [[nodiscard]] array_t<A> policy_from_logits(const A& logits, const char* name = "logits") {
   const array_t<A> log_policy = log_softmax(logits);
-  validate_policy(log_policy, "the logits' policy");
+  validate_policy(log_policy, name);
   return log_policy;
 }
 

@@ -36,13 +36,15 @@ requires TabularMdp<Mdp, R> && GoesWith<P, R> && GoesWith<Q, R> && GoesWith<L, R
   require_domain(beta >= 0 && beta < detail::infinity, "performance_difference", "0 <= beta < inf", beta);
   const policy_evaluation<A> other = evaluate_policy(mdp, log_other, log_reference, reward, beta);
   const A visits = occupancy(mdp, log_policy).visits;
-  const A gain = array::row_sum(other.action_value * (probabilities(log_policy) - probabilities(log_other)));
   const A zero = array::full_like(visits, 0.0);
-  if (beta == 0) return {expected_sum(visits, gain), array::sum(zero)};
-  const A kl = kl_divergence(log_policy, log_reference);
-  if (!array::all_finite(kl) || !array::all_finite(other.kl))
+  const auto visited = [&](const A& x) { return A(array::where_le(visits, zero, zero, x)); };
+  const A step = probabilities(log_policy) - probabilities(log_other);
+  const A still = array::full_like(step, 0.0);  // q may be -inf where neither policy goes
+  const A gain = visited(array::row_sum(array::where_le(array::abs(step), still, still, other.action_value * step)));
+  const A charge = beta == 0 ? zero : visited((other.kl - kl_divergence(log_policy, log_reference)) * beta);
+  if (!array::all_finite(gain) || !array::all_finite(charge))
     throw std::domain_error("rto::performance_difference: need policies inside the support of the reference");
-  return {expected_sum(visits, gain), expected_sum(visits, other.kl - kl) * beta};
+  return {expected_sum(visits, gain), expected_sum(visits, charge)};
 }
 
 }  // namespace rto

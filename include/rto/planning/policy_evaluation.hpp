@@ -20,12 +20,12 @@ template <class A> struct policy_evaluation {
 };
 
 namespace detail {
-// 1 where beta KL is infinite, 0 elsewhere.
+// 1 where beta KL is infinite (or too large for the scalar type), 0 elsewhere.
 template <Array A> A infinitely_charged(const A& kl, double beta) {
   const A zero = array::full_like(kl, 0.0);
   if (beta == 0) return zero;
   if (beta == infinity) return array::where_le(kl, zero, zero, 1.0);
-  return array::where_le(array::full_like(kl, infinity), kl, array::full_like(kl, 1.0), zero);
+  return array::where_le(array::full_like(kl, infinity), kl * beta, array::full_like(kl, 1.0), zero);
 }
 }  // namespace detail
 
@@ -66,7 +66,8 @@ requires TabularMdp<Mdp, R> && GoesWith<P, R> && GoesWith<L, R>
     A q = array::row_slice(reward, from, to);
     if (!last) q = q + mdp.expected_next(h, value);
     const A log_pi = array::row_slice(log_policy, from, to);
-    value = array::row_sum(probabilities(log_pi) * q) - array::row_slice(charge, from, to);
+    value =
+        array::row_sum(detail::where_allowed(log_pi, array::exp(log_pi) * q, 0.0)) - array::row_slice(charge, from, to);
     if (!any_infinite) {
       array::assign_rows(result.action_value, from, q);
       array::assign_rows(result.value, from, value);
