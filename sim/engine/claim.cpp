@@ -12,8 +12,11 @@ namespace rto::sim {
 namespace {
 
 // The order of the paper, with the picture of the whole first.
-constexpr std::array claim_order = {"figure-1", "prop-3.2",    "figure-2", "identity-3.a", "lem-A.1",
-                                    "thm-4.2",  "algorithm-1", "lem-A.2",  "lem-C.1",      "real-preferences"};
+constexpr std::array claim_order = {
+    "figure-1",         "prop-3.2",        "figure-2",        "identity-3.a", "lem-A.1",  "thm-4.2",
+    "algorithm-1",      "eq-4.3-4.6",      "algorithm-2",     "table-1",      "figure-3", "sample-efficiency",
+    "misspecification", "general-rewards", "lem-A.2",         "rem-A.3",      "thm-B.1",  "rem-B.2",
+    "lem-C.1",          "prop-C.2",        "real-preferences"};
 
 std::size_t rank(const std::string& id) {
   return static_cast<std::size_t>(std::find(claim_order.begin(), claim_order.end(), id) - claim_order.begin());
