@@ -9,6 +9,7 @@
 #include <rto/array/executor.hpp>
 #include <rto/array/linear_algebra.hpp>
 #include <rto/array/mask.hpp>
+#include <rto/array/running_sum.hpp>
 #include <rto/array/scalar.hpp>
 #include <rto/array/shape.hpp>
 
@@ -41,6 +42,7 @@
 #include <rto/reward/separability.hpp>
 #include <rto/reward/shifted_likelihood.hpp>
 #include <rto/reward/token_reward.hpp>
+#include <rto/reward/token_reward_recipe.hpp>
 
 #include <rto/planning/depth_first_planning.hpp>
 #include <rto/planning/kl_regularized_planning.hpp>
@@ -70,7 +72,15 @@
 #include <rto/loss/aggregation.hpp>
 #include <rto/loss/clipped_surrogate_loss.hpp>
 #include <rto/loss/dpo_loss.hpp>
+#include <rto/loss/hinge_dpo_loss.hpp>
+#include <rto/loss/ipo_loss.hpp>
 #include <rto/loss/kl_estimators.hpp>
+#include <rto/loss/preference_loss.hpp>
+#include <rto/loss/r_dpo_loss.hpp>
+#include <rto/loss/robust_dpo_loss.hpp>
+#include <rto/loss/sft_loss.hpp>
+#include <rto/loss/simpo_loss.hpp>
+#include <rto/loss/tdpo_loss.hpp>
 #include <rto/loss/token_log_probability.hpp>
 #include <rto/loss/value_loss.hpp>
 

@@ -42,6 +42,9 @@ TEMPLATE_TEST_CASE("slices, shifts, reshapes and transposes move entries and not
   CHECK(entries(array::row_slice(x, 1, 2)) == std::vector{4.0, 5.0, 6.0});
   CHECK(entries(array::next_step(x)) == std::vector{2.0, 3.0, 0.0, 5.0, 6.0, 0.0});
   CHECK(entries(array::next_step(x + x)) == std::vector{4.0, 6.0, 0.0, 10.0, 12.0, 0.0});
+  CHECK(entries(array::reverse_time(x)) == std::vector{3.0, 2.0, 1.0, 6.0, 5.0, 4.0});
+  CHECK(entries(array::reverse_time(array::next_step(x + x))) == std::vector{0.0, 6.0, 4.0, 0.0, 12.0, 10.0});
+  CHECK(entries(array::reverse_time(TestType(array::reverse_time(x)))) == entries(x));
   CHECK(entries(array::reshape(x, 3, 2)) == std::vector{1.0, 2.0, 3.0, 4.0, 5.0, 6.0});  // row-major on every type
   const TestType t = array::transpose(x);
   CHECK(entries(t) == std::vector{1.0, 4.0, 2.0, 5.0, 3.0, 6.0});

@@ -2,7 +2,13 @@
 
 #include <rto/loss/clipped_surrogate_loss.hpp>
 #include <rto/loss/dpo_loss.hpp>
+#include <rto/loss/hinge_dpo_loss.hpp>
+#include <rto/loss/ipo_loss.hpp>
 #include <rto/loss/kl_estimators.hpp>
+#include <rto/loss/r_dpo_loss.hpp>
+#include <rto/loss/robust_dpo_loss.hpp>
+#include <rto/loss/simpo_loss.hpp>
+#include <rto/loss/tdpo_loss.hpp>
 #include <rto/loss/value_loss.hpp>
 #include <rto/reward/implicit_reward.hpp>
 
@@ -22,6 +28,13 @@ TEST_CASE("element-wise formulas ask for no more than the element-wise tier docu
         value_token_loss(x, y, z, {.clip = std::nullopt}));
   CHECK(array::item(dpo_loss(a, b)) == dpo_loss(x, y));
   CHECK(array::item(dpo_loss(a, b, {.label_smoothing = 0.1})) == dpo_loss(x, y, {.label_smoothing = 0.1}));
+  CHECK(array::item(hinge_dpo_loss(a, b)) == hinge_dpo_loss(x, y));
+  CHECK(array::item(ipo_loss(a, b)) == ipo_loss(x, y));
+  CHECK(array::item(r_dpo_loss(a, b, c)) == r_dpo_loss(x, y, z));
+  CHECK(array::item(robust_dpo_loss(a, b)) == robust_dpo_loss(x, y));
+  CHECK(array::item(simpo_loss(a, b)) == simpo_loss(x, y));
+  CHECK(array::item(tdpo1_loss(a, b, c, c)) == tdpo1_loss(x, y, z, z));
+  CHECK(array::item(tdpo2_loss(a, b, c, c)) == tdpo2_loss(x, y, z, z));
   CHECK(array::item(implicit_reward(a, b, 0.1)) == implicit_reward(x, y, 0.1));
   for (const kl_estimator which : {kl_estimator::k1, kl_estimator::k2, kl_estimator::k3})
     CHECK(array::item(kl_estimates(a, b, which)) == kl_estimates(x, y, which));

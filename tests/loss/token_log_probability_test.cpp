@@ -35,6 +35,15 @@ TEMPLATE_TEST_CASE("a sequence log-probability is the sum over valid tokens", ""
   CHECK_THROWS_AS(sequence_log_probability(log_prob, make<TestType>(1, {1, 1})), std::invalid_argument);
 }
 
+TEMPLATE_TEST_CASE("a mean log-probability is the sum over valid tokens by their number, 0 of an empty answer", "",
+                   RTO_ARRAY_TYPES) {
+  const double x = not_a_number;
+  const TestType mask = make<TestType>(3, {1, 1, 0, 1, 1, 1, 0, 0, 0});
+  const TestType log_prob = make<TestType>(3, {-1, -2.5, x, -3, -1, -0.5, x, x, x});
+  CHECK(distance(entries(mean_log_probability(log_prob, mask)), {-1.75, -1.5, 0}) <= tolerance<TestType>::identity);
+  CHECK_THROWS_AS(mean_log_probability(log_prob, make<TestType>(1, {1, 1})), std::invalid_argument);
+}
+
 TEST_CASE("the gradient of a token's log-probability is its indicator less the policy") {
   using A = eigen_array<double>;
   const A logits = make<A>(2, {0.3, -1, 2, 700, 1, -700});

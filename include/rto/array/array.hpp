@@ -79,6 +79,7 @@ RTO_ARRAY_VERB(log_sum_exp);  ///< [rows, 1]: log sum_j e^x_ij with the maximum 
 RTO_ARRAY_VERB(broadcast_columns);  ///< broadcast_columns(v, n): [rows, 1] -> [rows, n]
 RTO_ARRAY_VERB(time_slice);         ///< time_slice(x, from, to): columns from .. to-1
 RTO_ARRAY_VERB(next_step);          ///< y_t = x_{t+1} along a row, 0 in the last column
+RTO_ARRAY_VERB(reverse_time);       ///< the columns in reverse order
 RTO_ARRAY_VERB(row_slice);          ///< row_slice(x, from, to): rows from .. to-1
 RTO_ARRAY_VERB(reshape);            ///< reshape(x, rows, cols): same entries in row-major order
 RTO_ARRAY_VERB(transpose);          ///< [cols, rows]
@@ -149,6 +150,7 @@ concept Array = Elementwise<A> && requires(const std::remove_cvref_t<A>& x, cons
   { array::cols(x) } -> std::convertible_to<std::int64_t>;
   { array::time_slice(y, n, n) } -> std::convertible_to<value_t<A>>;
   { array::next_step(y) } -> std::convertible_to<value_t<A>>;
+  { array::reverse_time(y) } -> std::convertible_to<value_t<A>>;
   { array::linear_recurrence(x, y) } -> std::convertible_to<value_t<A>>;
   { array::broadcast_columns(array::row_sum(y), n) } -> std::convertible_to<value_t<A>>;
 };

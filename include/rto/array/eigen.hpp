@@ -166,6 +166,7 @@ struct array_traits<D> {
   static auto broadcast_columns(const D& v, std::int64_t n) { return v.replicate(1, n); }
   static auto time_slice(const D& x, std::int64_t from, std::int64_t to) { return x.middleCols(from, to - from); }
   static auto next_step(const D& x) { return value_type::NullaryExpr(x.rows(), x.cols(), detail::next_step_op<D>{x}); }
+  static auto reverse_time(const D& x) { return Eigen::Reverse<const D, Eigen::Horizontal>(x); }
   static auto row_slice(const D& x, std::int64_t from, std::int64_t to) { return x.middleRows(from, to - from); }
   static auto reshape(const D& x, std::int64_t n, std::int64_t m) { return x.template reshaped<Eigen::RowMajor>(n, m); }
   static auto transpose(const D& x) { return x.transpose(); }

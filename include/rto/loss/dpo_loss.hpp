@@ -3,7 +3,7 @@
 
 #include <rto/array/array.hpp>
 #include <rto/array/shape.hpp>
-#include <rto/preference/bradley_terry.hpp>
+#include <rto/loss/preference_loss.hpp>
 
 namespace rto {
 
@@ -37,18 +37,7 @@ template <Elementwise A, GoesWith<A> B>
 /// \throws as dpo_margin; std::domain_error where the label smoothing is outside [0, 1/2]
 template <Elementwise A, GoesWith<A> B>
 [[nodiscard]] value_t<A> dpo_loss(const A& policy_log_ratio, const B& reference_log_ratio, dpo_options options = {}) {
-  using namespace array;
-  const double eps = options.label_smoothing;
-  require_domain(eps >= 0 && eps <= 0.5, "dpo_loss", "label_smoothing in [0, 1/2]", eps);
-  const value_t<A> margin = dpo_margin(policy_log_ratio, reference_log_ratio, options.beta);
-  return -bradley_terry_log_likelihood(margin, full_like(margin, 1 - eps));
-}
-
-/// The share of pairs that the implicit reward orders as labelled: m > 0 strictly, so 0 where the policy is the
-/// reference. \param margin [pairs, 1] (any shape). \returns a scalar_t in [0, 1]; NaN without pairs
-template <Array A> [[nodiscard]] scalar_t<A> preference_accuracy(const A& margin) {
-  using namespace array;
-  return sum(where_le(margin, 0.0, 0.0, full_like(margin, 1.0))) / sum(full_like(margin, 1.0));
+  return preference_loss(dpo_margin(policy_log_ratio, reference_log_ratio, options.beta), options.label_smoothing);
 }
 
 }  // namespace rto

@@ -40,4 +40,12 @@ template <Array A, GoesWith<A> M> [[nodiscard]] auto sequence_log_probability(co
   return array::row_sum(array::select(mask, token_log_prob, 0.0));
 }
 
+/// log pi(y|x) / |y|, the mean over the valid tokens; 0 of an empty row.
+/// \param token_log_prob [batch, time], nats; never read where `mask` is 0. \returns [batch, 1], nats per token
+template <Array A, GoesWith<A> M> [[nodiscard]] auto mean_log_probability(const A& token_log_prob, const M& mask) {
+  const array_t<A> total = sequence_log_probability(token_log_prob, mask);
+  const array_t<A> length = array::clamp(row_lengths(mask), 1.0, detail::infinity);
+  return array_t<A>(total / length);
+}
+
 }  // namespace rto

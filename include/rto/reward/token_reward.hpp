@@ -1,11 +1,5 @@
 // The token-wise rewards that policy optimisation is fed with: one composer for RTO, DPPO, PPO, TPPO and their kin.
-//
-// A reward is a sum of four terms, each [batch, time], each with its own coefficient, clip and placement:
-//   implicit   log(pi_dpo / pi_ref) of every token             (what preferences teach about tokens)
-//   sequence   r(x, y) of the whole answer, at its last token  (a sentence-level reward model)
-//   score      a token-level reward model's score              (TPPO)
-//   kl         -log(pi / pi_ref) of the policy that sampled    (the price of leaving the reference)
-// The last token is the last valid one, whether it is the end of the sequence or the answer was cut.
+// What a recipe is, and the named ones, are in token_reward_recipe.hpp.
 #pragma once
 
 #include <stdexcept>
@@ -13,61 +7,12 @@
 
 #include <rto/array/array.hpp>
 #include <rto/array/mask.hpp>
+#include <rto/array/running_sum.hpp>
 #include <rto/array/shape.hpp>
 #include <rto/reward/implicit_reward.hpp>
+#include <rto/reward/token_reward_recipe.hpp>
 
 namespace rto {
-
-/// Where the implicit term is paid.
-enum class reward_placement {
-  every_token,  // as it accrues
-  last_token,   // its sum, at the last token
-  shaping,      // as it accrues, and its sum taken back at the last token: the trajectory's total is 0
-};
-
-/// Coefficients of the four terms; a coefficient of 0 leaves the term out, and its inputs may then be absent.
-struct token_reward_recipe {
-  double implicit = 0;                      // beta_1, >= 0
-  double implicit_clip = detail::infinity;  // |beta_1 log(pi_dpo / pi_ref)| per token at most
-  reward_placement placement = reward_placement::every_token;
-  double sequence = 0;                      // beta_3
-  double sequence_clip = detail::infinity;  // |r(x, y)| at most, before beta_3
-  double score = 0;
-  double kl = 0;  // beta_2, >= 0
-};
-
-/// r_t = 1{t = n} r(x, y) - beta_2 log(pi / pi_ref). \source RTO (arXiv 2404.18922), (2.3)
-[[nodiscard]] constexpr token_reward_recipe ppo_reward(double beta_2) { return {.sequence = 1, .kl = beta_2}; }
-
-/// r_t = beta_1 log(pi_dpo / pi_ref) - beta_2 log(pi / pi_ref). \source RTO (arXiv 2404.18922), (4.6)
-[[nodiscard]] constexpr token_reward_recipe rto_reward(double beta_1, double beta_2) {
-  return {.implicit = beta_1, .kl = beta_2};
-}
-
-/// (4.6) + 1{t = n} beta_3 r(x, y). \source the later versions of RTO (`rto_v4` in problem files)
-[[nodiscard]] constexpr token_reward_recipe rto_terminal_reward(double beta_1, double beta_2, double beta_3) {
-  return {.implicit = beta_1, .sequence = beta_3, .kl = beta_2};
-}
-
-/// r_t = clip(s log(pi_dpo / pi_ref), +-c) - beta_2 log(pi / pi_ref) + 1{t = n} clip(r(x, y), +-10), as the published
-/// code computes it; c <= 0 means no clip. The clip is no potential shaping: it changes the optimum
-/// (docs/mathematics.md 13.5.4). \source the code of RTO's authors; its 8B run has s = c = 0.05 and beta_2 = 0.01
-[[nodiscard]] constexpr token_reward_recipe rto_release_reward(double scale = 0.05, double clip = 0.05,
-                                                               double beta_2 = 0.01) {
-  return {.implicit = scale,
-          .implicit_clip = clip > 0 ? clip : detail::infinity,
-          .sequence = 1,
-          .sequence_clip = 10,
-          .kl = beta_2};
-}
-
-/// r_t = 1{t = n} beta_1 sum_j log(pi_dpo / pi_ref)_j - beta_2 log(pi / pi_ref). \source RTO (arXiv 2404.18922), (5.1)
-[[nodiscard]] constexpr token_reward_recipe dppo_reward(double beta_1, double beta_2) {
-  return {.implicit = beta_1, .placement = reward_placement::last_token, .kl = beta_2};
-}
-
-/// r_t = score_t - beta_2 log(pi / pi_ref). \source TPPO (arXiv 2411.00722), as read in docs/mathematics.md 13.6
-[[nodiscard]] constexpr token_reward_recipe tppo_reward(double beta_2) { return {.score = 1, .kl = beta_2}; }
 
 /// What the terms are computed from; what a recipe does not use may stay empty.
 template <Array A> struct token_reward_inputs {
@@ -77,6 +22,8 @@ template <Array A> struct token_reward_inputs {
   A log_dpo;          // [batch, time], nats
   A sequence_reward;  // [batch, 1], reward units
   A score;            // [batch, time], reward units
+  A segment_end =
+      A();  // [batch, time], 1 at the last token of each segment, else 0; the last valid token always is one
 };
 
 /// The four terms, signs included; each [batch, time], 0 in the padding and where the recipe leaves it out. Their sums
@@ -102,6 +49,12 @@ template <Array A> void validate(const token_reward_inputs<A>& in) {
   check("log_reference", in.log_reference);
   check("log_dpo", in.log_dpo);
   check("score", in.score);
+  check("segment_end", in.segment_end);
+  if (array::rows(in.segment_end) != 0) {
+    const A ends = array::select(in.mask, in.segment_end, 0.0);
+    if (array::item(array::sum(array::abs(ends * (ends - 1.0)))) != 0)
+      throw std::invalid_argument("rto::token_reward: segment_end must hold only 0 and 1 at the valid tokens");
+  }
   if (array::rows(in.sequence_reward) == 0) return;
   require_shape(name, "sequence_reward", in.sequence_reward, array::rows(in.mask), 1);
   require_finite(name, "sequence_reward", in.sequence_reward, A(array::time_slice(in.mask, 0, 1)));
@@ -136,21 +89,28 @@ template <Array A>
   const auto at_last_token = [&](const auto& per_row) -> A {
     return select(last_valid_step(in.mask), broadcast_columns(per_row, cols(in.mask)), 0.0);
   };
+  // What accrues token by token, 0 in the padding, where the recipe wants it paid.
+  const auto placed = [&](const A& accrued, reward_placement placement) -> A {
+    if (placement == reward_placement::every_token) return accrued;
+    if (placement == reward_placement::segment_end)
+      return segment_sum(accrued, need("segment_end", in.segment_end), in.mask);
+    const A total = at_last_token(row_sum(accrued));
+    return placement == reward_placement::last_token ? total : A(accrued - total);
+  };
   if (recipe.implicit != 0) {
     const A reward = implicit_reward(stop_gradient(need("log_dpo", in.log_dpo)),
                                      stop_gradient(need("log_reference", in.log_reference)), recipe.implicit);
-    terms.implicit = select(in.mask, clamp(reward, -recipe.implicit_clip, recipe.implicit_clip), 0.0);
-    if (recipe.placement != reward_placement::every_token) {
-      const A total = at_last_token(row_sum(terms.implicit));
-      terms.implicit = recipe.placement == reward_placement::last_token ? total : A(terms.implicit - total);
-    }
+    terms.implicit = placed(select(in.mask, clamp(reward, -recipe.implicit_clip, recipe.implicit_clip), 0.0),
+                            recipe.implicit_placement);
   }
   if (recipe.sequence != 0) {
     require_shape(name, "sequence_reward", in.sequence_reward, rows(in.mask), 1);
     terms.sequence = recipe.sequence * at_last_token(clamp(stop_gradient(in.sequence_reward), -recipe.sequence_clip,
                                                            recipe.sequence_clip));
   }
-  if (recipe.score != 0) terms.score = select(in.mask, recipe.score * stop_gradient(need("score", in.score)), 0.0);
+  if (recipe.score != 0)
+    terms.score =
+        placed(select(in.mask, recipe.score * stop_gradient(need("score", in.score)), 0.0), recipe.score_placement);
   if (recipe.kl != 0)
     terms.kl = select(
         in.mask, recipe.kl * stop_gradient(need("log_reference", in.log_reference) - need("log_policy", in.log_policy)),
