@@ -22,6 +22,7 @@
 #include <rto/mdp/token_trie.hpp>
 #include <rto/mdp/token_trie_builder.hpp>
 #include <rto/mdp/trajectory.hpp>
+#include <rto/mdp/transition_likelihood.hpp>
 
 #include <rto/preference/bradley_terry.hpp>
 #include <rto/preference/comparison.hpp>
@@ -31,6 +32,7 @@
 #include <rto/reward/confidence_set.hpp>
 #include <rto/reward/implicit_reward.hpp>
 #include <rto/reward/inference.hpp>
+#include <rto/reward/likelihood_confidence_set.hpp>
 #include <rto/reward/linear_reward.hpp>
 #include <rto/reward/nonnegative_combination.hpp>
 #include <rto/reward/pessimism.hpp>
@@ -91,6 +93,8 @@
 #include <rto/theory/suboptimality.hpp>
 
 #include <rto/algorithm/pessimistic_reward_planning.hpp>
+#include <rto/algorithm/pessimistic_value.hpp>
+#include <rto/algorithm/unknown_transitions.hpp>
 #include <rto/algorithm/value_pessimism.hpp>
 
 #include <rto/version.hpp>

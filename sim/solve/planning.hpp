@@ -1,6 +1,7 @@
 #pragma once
 // The families tree_plan and mdp_plan, for any array type: a back end instantiates the same answers.
 #include <cstdint>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -32,6 +33,13 @@ array_t<A> read_table(const reader& input, const std::string& field, const state
   pattern.push_back(actions);
   const ndarray x = input.array(field, pattern);
   return array::from_host(like, x.data, static_cast<std::int64_t>(x.data.size()) / actions, actions);
+}
+
+/// Numbers of a file as a matrix [rows, cols] of the kind that goes with `like`.
+template <Array A>
+matrix_t<A> read_matrix(const A& like, std::span<const double> data, std::int64_t rows, std::int64_t cols) {
+  const array_t<A> x = array::from_host(like, data, rows, cols);
+  return array::dense(array::matrix(x));
 }
 
 /// [states, A] in the shape of the file.
@@ -94,18 +102,16 @@ template <Array A> json solve_tree_plan(const problem& p, const A& like) {
 
 /// The family mdp_plan, with Lemma A.2 where a second policy is given.
 template <Array A> json solve_mdp_plan(const problem& p, const A& like) {
-  using matrix = dense_t<decltype(array::matrix(std::declval<const array_t<A>&>()))>;
+  using matrix = matrix_t<A>;
   const std::int64_t states = p.input.integer("S"), actions = p.input.integer("A"), horizon = p.input.integer("H");
   for (const char* field : {"S", "A", "H"})
     if (p.input.integer(field) < 1) p.input.fail(field, "expected an integer >= 1");
   const ndarray probability = p.input.array("P", {horizon, states, actions, states});
   const auto layer = static_cast<std::size_t>(states * actions * states);
   std::vector<matrix> transitions;  // the last layer leads nowhere
-  for (std::size_t h = 0; h + 1 < static_cast<std::size_t>(horizon); ++h) {
-    const array_t<A> rows =
-        array::from_host(like, std::span(probability.data).subspan(h * layer, layer), states * actions, states);
-    transitions.push_back(array::dense(array::matrix(rows)));
-  }
+  for (std::size_t h = 0; h + 1 < static_cast<std::size_t>(horizon); ++h)
+    transitions.push_back(
+        read_matrix(like, std::span(probability.data).subspan(h * layer, layer), states * actions, states));
   const finite_mdp<matrix> mdp(actions, horizon, p.input.numbers("rho", states), std::move(transitions));
 
   const state_shape shape{static_cast<std::size_t>(horizon), static_cast<std::size_t>(states)};

@@ -7,17 +7,16 @@
 #include <stdexcept>
 #include <utility>
 
+#include <rto/algorithm/pessimistic_value.hpp>
 #include <rto/array/array.hpp>
 #include <rto/array/linear_algebra.hpp>
 #include <rto/array/shape.hpp>
 #include <rto/mdp/occupancy.hpp>
 #include <rto/mdp/token_mdp.hpp>
 #include <rto/planning/kl_regularized_planning.hpp>
-#include <rto/planning/policy_evaluation.hpp>
 #include <rto/reward/ball_newton_step.hpp>
 #include <rto/reward/confidence_set.hpp>
 #include <rto/reward/linear_reward.hpp>
-#include <rto/theory/concentrability.hpp>
 #include <rto/theory/feature_evaluation.hpp>
 
 namespace rto {
@@ -150,11 +149,9 @@ requires TabularMdp<Mdp, F> && GoesWith<L, F>
     differentiate(at);
   }
 
-  const A estimated = array::reshape(array::elementwise(M(linear_reward(phi, theta_hat))), states, actions);
-  const double value =
-      array::item(evaluate_policy(mdp, at.plan.log_policy, log_reference, estimated, options.beta).objective);
-  result.pessimistic_value = value - inner_product(theta_hat, reference) -
-                             options.radius * value_coverage(at.expected_features, reference, covariance);
+  result.pessimistic_value = pessimistic_value(
+      evaluate_linear_policy(mdp, at.plan.log_policy, log_reference, features, theta_hat, options.beta), theta_hat,
+      covariance, reference, options.radius);
   result.objective = at.value;
   result.theta = at.theta;
   result.expected_features = at.expected_features;
