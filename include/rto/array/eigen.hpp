@@ -157,13 +157,18 @@ struct array_traits<D> {
     const column shift = m.unaryExpr([](const scalar& v) {  // a row of -inf stays -inf instead of becoming NaN
       return of_scalar::item(v) == -std::numeric_limits<double>::infinity() ? scalar(0) : of_scalar::stop_gradient(v);
     });
-    const value_type shifted = x - shift.replicate(1, x.cols());
+    const value_type shifted = x - array_traits<column>::broadcast_columns(shift, x.cols());
     const column total = array_traits<value_type>::exp(shifted).rowwise().sum();
     const column value = array_traits<column>::log(total) + shift;
     // A vectorised e^-inf is a tiny positive number: such a row's sum is not 0, and its logarithm not -inf.
     return array_traits<column>::where_le(m, std::numeric_limits<double>::lowest(), m, value);
   }
-  static auto broadcast_columns(const D& v, std::int64_t n) { return v.replicate(1, n); }
+  static auto broadcast_columns(const D& v, std::int64_t n) {
+    if constexpr (std::same_as<D, value_type>)
+      return eigen_array<scalar>::NullaryExpr(v.rows(), n, detail::first_column_op<D>{v});
+    else
+      return v.replicate(1, n);  // evaluates what is costly once
+  }
   static auto time_slice(const D& x, std::int64_t from, std::int64_t to) { return x.middleCols(from, to - from); }
   static auto next_step(const D& x) { return value_type::NullaryExpr(x.rows(), x.cols(), detail::next_step_op<D>{x}); }
   static auto reverse_time(const D& x) { return Eigen::Reverse<const D, Eigen::Horizontal>(x); }

@@ -40,8 +40,10 @@ template <Array A> [[nodiscard]] array_t<A> log_softmax(const A& logits) {
   const std::int64_t n = array::cols(logits);
   const array_t<A> largest = array::row_max(logits);
   const array_t<A> shifted = logits - array::broadcast_columns(detail::where_allowed(largest, largest, 0.0), n);
-  const array_t<A> total = array::log_sum_exp(shifted);
-  return shifted - array::broadcast_columns(detail::where_allowed(total, total, 0.0), n);
+  // The largest entry is 0 now: the sum is in [1, n] and needs no shift of its own.
+  const array_t<A> weights = array::exp(shifted);
+  const array_t<A> log_total = array::log(detail::where_allowed(largest, array::row_sum(weights), 1.0));
+  return shifted - array::broadcast_columns(log_total, n);
 }
 
 /// Throws unless every row of `log_policy` is a probability distribution: sum one to `probability_tolerance`, no NaN.
