@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cmath>
+#include <limits>
 
 #include <rto/array/array.hpp>
 #include <rto/array/mask.hpp>
@@ -68,6 +69,27 @@ template <Array A, GoesWith<A> B, GoesWith<A> C, GoesWith<A> M>
                                                  const M& mask, clipped_surrogate_options options = {},
                                                  aggregation_options how = {}) {
   return aggregate(clipped_surrogate_token_loss(log_prob, old_log_prob, advantage, options), mask, how);
+}
+
+/// d l / d log_prob of each token in closed form: -rho A where rho A <= clip(rho) A (ties included), else 0. For
+/// callers without automatic differentiation; what the \gradient of the token loss says.
+/// \returns the shape of the arguments; not finite where the token loss is not
+/// \throws as clipped_surrogate_token_loss
+/// \cost one exponential per token, one pass
+template <Elementwise A, GoesWith<A> B, GoesWith<A> C>
+[[nodiscard]] value_t<A> clipped_surrogate_token_gradient(const A& log_prob, const B& old_log_prob, const C& advantage,
+                                                          clipped_surrogate_options options = {}) {
+  using namespace array;
+  using detail::infinity;
+  require_same_shape("clipped_surrogate_token_gradient", "log_prob", log_prob, "old_log_prob", old_log_prob);
+  require_same_shape("clipped_surrogate_token_gradient", "log_prob", log_prob, "advantage", advantage);
+  const detail::log_clip limit("clipped_surrogate_token_gradient", options.clip);
+  // The log-ratio, moved to where e^d is 0 in the clipped region.
+  const value_t<A> d = log_prob - old_log_prob;
+  const value_t<A> nothing = full_like(d, -infinity);
+  const value_t<A> open =
+      where_le(-advantage, 0.0, where_le(d, limit.high, d, nothing), where_le(-d, -limit.low, d, nothing));
+  return value_t<A>(where_le(open, std::numeric_limits<double>::lowest(), 0.0, -exp(open) * advantage));
 }
 
 /// The share of valid tokens at which the clipped branch is strictly smaller (their gradient is 0): rho > 1 + eps with

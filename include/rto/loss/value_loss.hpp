@@ -54,6 +54,30 @@ template <Elementwise A, GoesWith<A> B, GoesWith<A> C>
   return out;
 }
 
+/// d l / d V of each token in closed form: V - R where the unclipped term attains the maximum (ties included), else 0.
+/// For callers without automatic differentiation; what the \gradient of the token loss says.
+/// \returns the shape of the arguments, reward units
+/// \throws as value_token_loss
+/// \cost one pass
+template <Elementwise A, GoesWith<A> B, GoesWith<A> C>
+[[nodiscard]] value_t<A> value_token_gradient(const A& value, const B& old_value, const C& target,
+                                              value_loss_options options = {}) {
+  using namespace array;
+  require_same_shape("value_token_gradient", "value", value, "old_value", old_value);
+  require_same_shape("value_token_gradient", "value", value, "target", target);
+  const value_t<A> error = value - target;
+  if (!options.clip) return error;
+  const double c = *options.clip;
+  require_domain(c > 0 && std::isfinite(c), "value_token_gradient", "0 < clip < infinity", c);
+  // Outside the clip the gradient stays where the error is at least that of the clipped value.
+  const value_t<A> low_error = old_value - c - target, high_error = old_value + c - target;
+  const value_t<A> zero = full_like(error, 0.0);
+  const value_t<A> below = where_le(abs(low_error), abs(error), error, zero);
+  const value_t<A> above = where_le(abs(high_error), abs(error), error, zero);
+  const value_t<A> shift = value - old_value;
+  return value_t<A>(where_le(shift, -c, below, where_le(-shift, -c, above, error)));
+}
+
 /// The mean of the token losses, (1/2N) sum max{...} by default; entries in the padding are never read.
 /// \param mask [batch, time], 1 on a prefix of each row. \returns a scalar_t, squared reward units
 template <Array A, GoesWith<A> B, GoesWith<A> C, GoesWith<A> M>

@@ -118,10 +118,14 @@ template <Array A>
   return terms;
 }
 
-/// The token rewards: the sum of the four terms. \returns [batch, time], reward units, 0 in the padding
-template <Array A> [[nodiscard]] A token_reward(const token_reward_inputs<A>& in, const token_reward_recipe& recipe) {
-  const token_reward_terms<A> t = token_reward_components(in, recipe);
+/// The sum of the four terms. \returns [batch, time], reward units, 0 in the padding
+template <Array A> [[nodiscard]] A total_reward(const token_reward_terms<A>& t) {
   return t.implicit + t.sequence + t.score + t.kl;
+}
+
+/// The token rewards: the sum of the four terms of a recipe. \returns [batch, time], reward units, 0 in the padding
+template <Array A> [[nodiscard]] A token_reward(const token_reward_inputs<A>& in, const token_reward_recipe& recipe) {
+  return total_reward(token_reward_components(in, recipe));
 }
 
 }  // namespace rto

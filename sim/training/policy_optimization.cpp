@@ -1,0 +1,158 @@
+#include "sim/training/policy_optimization.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <stdexcept>
+
+#include <boost/random/uniform_int_distribution.hpp>
+
+#include <rto/planning/policy_evaluation.hpp>
+#include <rto/reward/implicit_reward.hpp>
+
+#include "sim/training/rollout.hpp"
+
+namespace rto::sim {
+namespace {
+
+void shuffle(std::vector<std::int64_t>& order, stream& rng) {
+  for (std::size_t i = order.size(); i > 1; --i)
+    std::swap(order[i - 1], order[boost::random::uniform_int_distribution<std::size_t>(0, i - 1)(rng)]);
+}
+
+token_batch<table> assemble(const sampled_answers& answers, const reward_tables& rewards) {
+  token_batch<table> batch{};
+  batch.reward.mask = answers.mask;
+  batch.reward.log_policy = answers.log_policy;
+  batch.reward.log_reference = answers.along(*rewards.log_reference);
+  if (rewards.log_dpo) batch.reward.log_dpo = answers.along(*rewards.log_dpo);
+  if (rewards.score) {
+    batch.reward.score = answers.along(*rewards.score);
+    batch.reward.sequence_reward = array::row_sum(batch.reward.score);
+  }
+  return batch;
+}
+
+// V^pi of the accruing reward [N, 1].
+table exact_values(const token_world& world, const softmax_policy& policy, const reward_tables& rewards,
+                   const table& accruing, double beta_2) {
+  return evaluate_policy(world.tree, policy.log_policy(), *rewards.log_reference, accruing, beta_2).value;
+}
+
+}  // namespace
+
+table accruing_reward(const reward_tables& rewards, const token_reward_recipe& recipe) {
+  table sum = table::Zero(rewards.log_reference->rows(), rewards.log_reference->cols());
+  if (recipe.implicit != 0 && recipe.placement != reward_placement::shaping)
+    sum += array::clamp(implicit_reward(*rewards.log_dpo, *rewards.log_reference, recipe.implicit),
+                        -recipe.implicit_clip, recipe.implicit_clip);
+  if (recipe.sequence != 0) {
+    if (std::isfinite(recipe.sequence_clip))
+      throw std::invalid_argument("rto::accruing_reward: a clipped sequence reward is no sum over tokens");
+    sum += recipe.sequence * *rewards.score;
+  }
+  if (recipe.score != 0) sum += recipe.score * *rewards.score;
+  return sum;
+}
+
+std::vector<rollout_record> optimize_policy(const token_world& world, softmax_policy& policy,
+                                            const indexed_features& value_features, const reward_tables& rewards,
+                                            const policy_optimization_options& options, stream& rng,
+                                            const policy_observer& observer) {
+  answer_sampler sampler(world);
+  linear_function critic(value_features);
+  const bool exact = options.critic == critic_kind::exact, measured = exact || options.measure_advantages;
+  const table accruing = measured ? accruing_reward(rewards, options.step.reward) : table();
+  const std::int64_t updates_each = options.epochs * ((options.batch + options.minibatch - 1) / options.minibatch);
+  const double all_updates = static_cast<double>(options.iterations * updates_each);
+  double updates = 0;
+
+  std::vector<rollout_record> records;
+  std::vector<std::int64_t> order(static_cast<std::size_t>(options.batch)), states;
+  table rows;
+  for (std::int64_t iteration = 0; iteration < options.iterations; ++iteration) {
+    if (observer && !observer(iteration * options.batch, policy)) return records;
+    const sampled_answers answers = sampler.sample(policy, options.batch, rng);
+    token_batch<table> batch = assemble(answers, rewards);
+    const table known = measured ? exact_values(world, policy, rewards, accruing, options.step.reward.kl) : table();
+    const auto value_now = [&](std::int64_t s) { return exact ? known(s, 0) : critic(s); };
+    batch.value = answers.of_states(value_now);
+    const table paid_as_it_accrues = measured ? answers.along(accruing) : table();
+    if (exact) {  // the critic of a delayed reward knows what has accrued and is not paid yet
+      const token_reward_terms<table> terms = token_reward_components(batch.reward, options.step.reward);
+      const table owed = paid_as_it_accrues - (terms.implicit + terms.sequence + terms.score);
+      for (std::int64_t b = 0; b < answers.batch; ++b) {
+        double sum = 0;
+        for (std::int64_t t = 0; t < answers.time; ++t) {
+          if (answers.mask(b, t) > 0) batch.value(b, t) += sum;
+          sum += owed(b, t);
+        }
+      }
+    }
+    const token_policy_estimates<table> estimates = estimate_token_advantages(batch, options.step);
+    const token_policy_targets<table>& targets = estimates.targets;
+
+    rollout_record record;
+    const double n = static_cast<double>(options.batch);
+    record.samples = iteration * options.batch;
+    record.reward = (estimates.terms.implicit + estimates.terms.sequence + estimates.terms.score).sum() / n;
+    record.kl = (answers.log_policy - batch.reward.log_reference).sum() / n;
+    record.length = answers.mask.sum() / n;
+    record.advantage_variance = estimates.raw_advantage.squared_deviations / estimates.raw_advantage.count;
+    if (measured) {
+      const table dense = paid_as_it_accrues + estimates.terms.kl,
+                  v = answers.of_states([&](std::int64_t s) { return known(s, 0); });
+      const table truth = generalized_advantage_estimates(dense, v, answers.mask, {.gamma = 1, .lambda = 0});
+      const table raw = targets.value_target - targets.old_value;
+      record.advantage_error = masked_mean(table((raw - truth).square()), answers.mask);
+    }
+
+    std::iota(order.begin(), order.end(), 0);
+    for (std::int64_t epoch = 0; epoch < options.epochs; ++epoch) {
+      shuffle(order, rng);
+      for (std::int64_t from = 0; from < options.batch; from += options.minibatch, ++updates) {
+        const std::int64_t size = std::min(options.minibatch, options.batch - from);
+        const auto chosen = std::span<const std::int64_t>(order).subspan(static_cast<std::size_t>(from),
+                                                                         static_cast<std::size_t>(size));
+        const token_policy_targets<table> part = minibatch(targets, chosen);
+        states.clear();
+        for (const std::int64_t b : chosen)
+          for (std::int64_t t = 0; t < answers.time && answers.mask(b, t) > 0; ++t)
+            states.push_back(answers.state[answers.at(b, t)]);
+        policy.log_probabilities(states, rows);
+        table log_policy = table::Zero(size, answers.time), value = table::Zero(size, answers.time);
+        std::int64_t k = 0;
+        for (std::int64_t i = 0; i < size; ++i)
+          for (std::int64_t t = 0; t < answers.time && part.mask(i, t) > 0; ++t, ++k) {
+            log_policy(i, t) = rows(k, answers.token[answers.at(chosen[static_cast<std::size_t>(i)], t)]);
+            if (!exact) value(i, t) = critic(states[static_cast<std::size_t>(k)]);
+          }
+        if (epoch == 0 && from == 0) {
+          const auto figures = diagnose(log_policy, part, options.step);
+          record.first_log_ratio = figures.largest_log_ratio;
+        }
+        const table slope = token_policy_gradient(log_policy, part, options.step);
+        const table value_slope = exact ? table() : token_value_gradient(value, part, options.step);
+        k = 0;
+        for (std::int64_t i = 0; i < size; ++i)
+          for (std::int64_t t = 0; t < answers.time && part.mask(i, t) > 0; ++t, ++k) {
+            const std::int64_t s = states[static_cast<std::size_t>(k)];
+            if (slope(i, t) != 0)
+              policy.add_log_probability_gradient(s, answers.token[answers.at(chosen[static_cast<std::size_t>(i)], t)],
+                                                  slope(i, t), &rows(k, 0));
+            if (!exact) critic.add_gradient(s, value_slope(i, t));
+          }
+        const double left = 1 - updates / all_updates;
+        policy.step(options.policy_rate * left);
+        if (!exact) critic.step(options.value_rate * left);
+      }
+    }
+    const double spread = moments(targets.value_target, targets.mask).squared_deviations;
+    record.explained_variance = spread > 0 ? 1 - (targets.value_target - targets.old_value).square().sum() / spread : 0;
+    records.push_back(record);
+  }
+  if (observer) observer(options.iterations * options.batch, policy);
+  return records;
+}
+
+}  // namespace rto::sim

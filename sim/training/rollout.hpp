@@ -1,0 +1,44 @@
+#pragma once
+// Sampling answers from a softmax policy, and laying them out as arrays [batch, time].
+#include <cstdint>
+#include <vector>
+
+#include "sim/training/softmax_policy.hpp"
+
+namespace rto::sim {
+
+/// Answers as rows of equal width; states and tokens are -1 in the padding.
+struct sampled_answers {
+  std::int64_t batch = 0, time = 0;
+  std::vector<std::int64_t> state, token;  // [batch, time]
+  table mask;                              // [batch, time]
+  table log_policy;                        // [batch, time] of the sampling policy, 0 in the padding
+
+  std::size_t at(std::int64_t b, std::int64_t t) const { return static_cast<std::size_t>(b * time + t); }
+  /// Entries of an edge table [N, A] along the answers, 0 in the padding.
+  table along(const table& edge) const;
+  /// Entries of a state column along the answers, 0 in the padding.
+  template <class F> table of_states(const F& value) const {
+    table out = table::Zero(batch, time);
+    for (std::size_t i = 0; i < state.size(); ++i)
+      if (state[i] >= 0) out.data()[i] = value(state[i]);
+    return out;
+  }
+};
+
+/// Samples answers of one policy, whose rows are computed once for all answers that meet in a state.
+class answer_sampler {
+ public:
+  explicit answer_sampler(const token_world& world);
+
+  /// `batch` answers to prompts drawn from the prompt distribution. \cost O(tokens sampled A)
+  sampled_answers sample(const softmax_policy& policy, std::int64_t batch, stream& rng);
+
+ private:
+  const token_world* world_;
+  std::vector<double> log_pi_, cumulative_;  // [N, A]
+  std::vector<std::int64_t> round_;          // [N] in which the rows were computed
+  std::int64_t now_ = 0;
+};
+
+}  // namespace rto::sim

@@ -1,0 +1,44 @@
+#include "sim/training/softmax_policy.hpp"
+
+#include <cmath>
+#include <numeric>
+#include <vector>
+
+#include <rto/mdp/policy.hpp>
+
+namespace rto::sim {
+
+void softmax_policy::log_probabilities(std::span<const std::int64_t> states, table& out) const {
+  const std::int64_t n = static_cast<std::int64_t>(states.size()), a = actions();
+  table logits(n, a);
+  for (std::int64_t i = 0; i < n; ++i)
+    for (std::int64_t token = 0; token < a; ++token) {
+      const std::int64_t item = states[static_cast<std::size_t>(i)] * a + token;
+      logits(i, token) = base_->data()[item] + features_->value(weights_, item);
+    }
+  out = log_softmax(logits);
+}
+
+table softmax_policy::log_policy() const {
+  std::vector<std::int64_t> all(static_cast<std::size_t>(base_->rows()));
+  std::iota(all.begin(), all.end(), 0);
+  table out;
+  log_probabilities(all, out);
+  return out;
+}
+
+void softmax_policy::add_log_probability_gradient(std::int64_t state, std::int64_t token, double slope,
+                                                  const double* log_pi) {
+  const std::int64_t a = actions();
+  for (std::int64_t b = 0; b < a; ++b)
+    features_->add_gradient(weights_, state * a + b, slope * ((b == token ? 1.0 : 0.0) - std::exp(log_pi[b])));
+}
+
+void softmax_policy::add_reference_kl_gradient(std::int64_t state, double slope, const double* log_pi,
+                                               const double* log_reference) {
+  const std::int64_t a = actions();
+  for (std::int64_t b = 0; b < a; ++b)
+    features_->add_gradient(weights_, state * a + b, slope * (std::exp(log_pi[b]) - std::exp(log_reference[b])));
+}
+
+}  // namespace rto::sim
