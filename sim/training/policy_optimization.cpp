@@ -43,7 +43,7 @@ table exact_values(const token_world& world, const softmax_policy& policy, const
 
 table accruing_reward(const reward_tables& rewards, const token_reward_recipe& recipe) {
   table sum = table::Zero(rewards.log_reference->rows(), rewards.log_reference->cols());
-  if (recipe.implicit != 0 && recipe.placement != reward_placement::shaping)
+  if (recipe.implicit != 0 && recipe.implicit_placement != reward_placement::shaping)
     sum += array::clamp(implicit_reward(*rewards.log_dpo, *rewards.log_reference, recipe.implicit),
                         -recipe.implicit_clip, recipe.implicit_clip);
   if (recipe.sequence != 0) {
@@ -51,7 +51,7 @@ table accruing_reward(const reward_tables& rewards, const token_reward_recipe& r
       throw std::invalid_argument("rto::accruing_reward: a clipped sequence reward is no sum over tokens");
     sum += recipe.sequence * *rewards.score;
   }
-  if (recipe.score != 0) sum += recipe.score * *rewards.score;
+  if (recipe.score != 0 && recipe.score_placement != reward_placement::shaping) sum += recipe.score * *rewards.score;
   return sum;
 }
 

@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <cmath>
 #include <random>
+#include <utility>
+#include <vector>
 
 #include <rto/loss/clipped_surrogate_loss.hpp>
 
@@ -132,14 +134,97 @@ TEST_CASE("at equal policies the gradient is the plain policy gradient") {
   }
 }
 
+TEMPLATE_TEST_CASE("the gradient in closed form is that of autodiff", "", RTO_SCALAR_TYPES) {
+  using number = typename number_of<TestType>::type;
+  for (const double clip : {0.1, 0.2, 0.9, 1.0, 3.0}) {
+    for (const double d : log_ratios)
+      for (const double a : advantages) {
+        CAPTURE(d, a, clip);
+        const double got = array::item(
+            clipped_surrogate_token_gradient(TestType(number(d)), TestType(0), TestType(number(a)), {.clip = clip}));
+        const dual loss = clipped_surrogate_token_loss(dual(d, 1, 0), dual(0), dual(a), {.clip = clip});
+        const double want = loss.derivatives()(0);
+        CHECK(std::abs(want - printed_slope(d, a, clip)) <= tolerance<dual>::identity * std::max(1.0, std::abs(want)));
+        CHECK(std::abs(got - want) <= tolerance<TestType>::identity * std::max(1.0, std::abs(want)));
+      }
+  }
+}
+
+TEST_CASE("at a tie the gradient in closed form is that of the unclipped branch, a rounding further it is 0") {
+  for (const volatile double when_run : {0.1, 0.2, 0.9}) {
+    const double clip = when_run;  // unknown to the compiler, whose own log1p may round elsewhere than the library's
+    const auto [low, high] = detail::log_clip("test", clip);
+    const auto slope = [clip](double d, double a) {
+      return clipped_surrogate_token_gradient(d, 0.0, a, {.clip = clip});
+    };
+    CHECK(close(slope(high, 2), -(1 + clip) * 2, tolerance<double>::identity));
+    CHECK(close(slope(low, -2), (1 - clip) * 2, tolerance<double>::identity));
+    CHECK(slope(std::nextafter(high, infinity), 2) == 0);
+    CHECK(slope(std::nextafter(low, -infinity), -2) == 0);
+    for (const double tie : {low, high})
+      for (const double d : {tie, std::nextafter(tie, -infinity), std::nextafter(tie, infinity)})
+        for (const double a : advantages) {
+          const dual loss = clipped_surrogate_token_loss(dual(d, 1, 0), dual(0), dual(a), {.clip = clip});
+          CHECK(close(slope(d, a), loss.derivatives()(0), tolerance<double>::identity));
+        }
+  }
+}
+
+TEST_CASE("the gradient in closed form holds at the ends of the range") {
+  const auto slope = [](double d, double a, double clip = 0.2) {
+    return clipped_surrogate_token_gradient(d, 0.0, a, {.clip = clip});
+  };
+  for (const double d : {700.0, 2000.0, infinity}) {
+    CHECK(slope(d, 2) == 0);
+    CHECK(slope(d, 0) == 0);
+    CHECK(slope(-d, -2) == 0);
+    CHECK(slope(-d, 0) == 0);
+  }
+  CHECK(slope(700, -2) / (2 * std::exp(700.0)) == Approx(1).epsilon(1e-13));
+  CHECK(slope(-700, 2) / (-2 * std::exp(-700.0)) == Approx(1).epsilon(1e-13));
+  CHECK(slope(-700, -2, 1.5) / (2 * std::exp(-700.0)) == Approx(1).epsilon(1e-13));  // no lower clip is left
+  CHECK(slope(2000, -2) == infinity);                                                // as the loss: for the caller
+  CHECK(slope(-2000, 2) == 0);
+}
+
+TEMPLATE_TEST_CASE("where the surrogate loss is NaN its gradient is not finite", "", RTO_SCALAR_TYPES) {
+  for (const auto& [d, a] : {std::pair(not_a_number, 1.0),
+                             {not_a_number, -1.0},
+                             {not_a_number, 0.0},
+                             {1.0, not_a_number},
+                             {-1.0, not_a_number},
+                             {0.0, not_a_number}}) {
+    CAPTURE(d, a);
+    CHECK(std::isnan(array::item(clipped_surrogate_token_loss(TestType(d), TestType(0), TestType(a)))));
+    CHECK(std::isnan(array::item(clipped_surrogate_token_gradient(TestType(d), TestType(0), TestType(a)))));
+  }
+}
+
+TEMPLATE_TEST_CASE("arrays give the closed-form gradients of their entries", "", RTO_ARRAY_TYPES) {
+  std::vector<double> lp, a;
+  for (const double d : log_ratios)
+    for (const double x : advantages) lp.push_back(d - 1), a.push_back(x);
+  const TestType log_prob = make<TestType>(10, lp), advantage = make<TestType>(10, a);
+  const std::vector<double> got =
+      entries(clipped_surrogate_token_gradient(log_prob, array::full_like(log_prob, -1.0), advantage));
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    using number = typename number_of<TestType>::type;
+    const number want = clipped_surrogate_token_gradient(number(lp[i]), number(-1), number(a[i]));
+    CHECK(std::abs(got[i] - want) <= tolerance<TestType>::cross_backend * std::max(1.0, std::abs(double(want))));
+  }
+}
+
 TEMPLATE_TEST_CASE("the surrogate refuses wrong shapes and clips", "", RTO_ARRAY_TYPES) {
   const TestType x = make<TestType>(1, {1, 2}), y = make<TestType>(1, {1, 2, 3});
   CHECK_THROWS_AS(clipped_surrogate_token_loss(x, y, x), std::invalid_argument);
   CHECK_THROWS_AS(clipped_surrogate_token_loss(x, x, y), std::invalid_argument);
+  CHECK_THROWS_AS(clipped_surrogate_token_gradient(x, y, x), std::invalid_argument);
+  CHECK_THROWS_AS(clipped_surrogate_token_gradient(x, x, y), std::invalid_argument);
   CHECK_THROWS_AS(clipped_surrogate_loss(x, x, x, y), std::invalid_argument);
   CHECK_THROWS_AS(clip_fraction(x, x, x, y), std::invalid_argument);
   for (const double bad : {0.0, -0.2, infinity, not_a_number}) {
     CHECK_THROWS_AS(clipped_surrogate_token_loss(x, x, x, {.clip = bad}), std::domain_error);
+    CHECK_THROWS_AS(clipped_surrogate_token_gradient(x, x, x, {.clip = bad}), std::domain_error);
     CHECK_THROWS_AS(clip_fraction(x, x, x, x, {.clip = bad}), std::domain_error);
   }
 }

@@ -84,12 +84,13 @@ template <Elementwise A, GoesWith<A> B, GoesWith<A> C>
   require_same_shape("clipped_surrogate_token_gradient", "log_prob", log_prob, "old_log_prob", old_log_prob);
   require_same_shape("clipped_surrogate_token_gradient", "log_prob", log_prob, "advantage", advantage);
   const detail::log_clip limit("clipped_surrogate_token_gradient", options.clip);
-  // The log-ratio, moved to where e^d is 0 in the clipped region.
+  // The log-ratio, moved to where e^d is 0 in the clipped region; NaN is in neither region and stays.
   const value_t<A> d = log_prob - old_log_prob;
   const value_t<A> nothing = full_like(d, -infinity);
-  const value_t<A> open =
-      where_le(-advantage, 0.0, where_le(d, limit.high, d, nothing), where_le(-d, -limit.low, d, nothing));
-  return value_t<A>(where_le(open, std::numeric_limits<double>::lowest(), 0.0, -exp(open) * advantage));
+  const value_t<A> capped = where_le(-d, -limit.high, where_le(d, limit.high, d, nothing), d);
+  const value_t<A> floored = where_le(d, limit.low, where_le(-d, -limit.low, d, nothing), d);
+  const value_t<A> open = where_le(-advantage, 0.0, capped, floored);
+  return value_t<A>(where_le(open, std::numeric_limits<double>::lowest(), 0.0 * advantage, -exp(open) * advantage));
 }
 
 /// The share of valid tokens at which the clipped branch is strictly smaller (their gradient is 0): rho > 1 + eps with

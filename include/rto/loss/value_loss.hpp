@@ -69,13 +69,15 @@ template <Elementwise A, GoesWith<A> B, GoesWith<A> C>
   if (!options.clip) return error;
   const double c = *options.clip;
   require_domain(c > 0 && std::isfinite(c), "value_token_gradient", "0 < clip < infinity", c);
-  // Outside the clip the gradient stays where the error is at least that of the clipped value.
-  const value_t<A> low_error = old_value - c - target, high_error = old_value + c - target;
+  // The comparisons are those of the loss, so that no rounding of a bound parts the two. Outside the clip the gradient
+  // stays unless the error is smaller than that of the clipped value: written so that NaN stays NaN.
+  const value_t<A> low = value_t<A>(old_value - c), high = value_t<A>(old_value + c);
   const value_t<A> zero = full_like(error, 0.0);
-  const value_t<A> below = where_le(abs(low_error), abs(error), error, zero);
-  const value_t<A> above = where_le(abs(high_error), abs(error), error, zero);
-  const value_t<A> shift = value - old_value;
-  return value_t<A>(where_le(shift, -c, below, where_le(-shift, -c, above, error)));
+  const auto unless_smaller = [&](const value_t<A>& clipped_error) -> value_t<A> {
+    return where_le(abs(error), abs(clipped_error), where_le(abs(clipped_error), abs(error), error, zero), error);
+  };
+  const value_t<A> below = unless_smaller(low - target), above = unless_smaller(high - target);
+  return value_t<A>(where_le(value, low, below, where_le(high, value, above, error)));
 }
 
 /// The mean of the token losses, (1/2N) sum max{...} by default; entries in the padding are never read.
