@@ -94,6 +94,7 @@
 
 #include <rto/algorithm/pessimistic_reward_planning.hpp>
 #include <rto/algorithm/pessimistic_value.hpp>
+#include <rto/algorithm/reward_class_pessimism.hpp>
 #include <rto/algorithm/token_policy_step.hpp>
 #include <rto/algorithm/unknown_transitions.hpp>
 #include <rto/algorithm/value_pessimism.hpp>
