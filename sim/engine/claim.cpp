@@ -11,16 +11,26 @@
 namespace rto::sim {
 namespace {
 
+struct place {
+  const char* id;
+  const char* part;
+};
+
 // The order of the paper, with the picture of the whole first.
 constexpr std::array claim_order = {
-    "figure-1",         "prop-3.2",        "figure-2",        "identity-3.a", "lem-A.1",  "thm-4.2",
-    "algorithm-1",      "eq-4.3-4.6",      "algorithm-2",     "table-1",      "figure-3", "sample-efficiency",
-    "misspecification", "general-rewards", "lem-A.2",         "rem-A.3",      "thm-B.1",  "rem-B.2",
-    "lem-C.1",          "prop-C.2",        "real-preferences"};
+    place{"figure-1", "Theory"},           place{"prop-3.2", "Theory"},          place{"figure-2", "Theory"},
+    place{"identity-3.a", "Theory"},       place{"lem-A.1", "Theory"},           place{"thm-4.2", "Theory"},
+    place{"algorithm-1", "Theory"},        place{"eq-4.3-4.6", "Practice"},      place{"algorithm-2", "Practice"},
+    place{"table-1", "Practice"},          place{"figure-3", "Practice"},        place{"sample-efficiency", "Practice"},
+    place{"misspecification", "Practice"}, place{"general-rewards", "Practice"}, place{"real-preferences", "Practice"},
+    place{"lem-A.2", "Appendix"},          place{"rem-A.3", "Appendix"},         place{"thm-B.1", "Appendix"},
+    place{"rem-B.2", "Appendix"},          place{"lem-C.1", "Appendix"},         place{"prop-C.2", "Appendix"}};
 
-std::size_t rank(const std::string& id) {
-  return static_cast<std::size_t>(std::find(claim_order.begin(), claim_order.end(), id) - claim_order.begin());
+const auto* find_place(const std::string& id) {
+  return std::find_if(claim_order.begin(), claim_order.end(), [&](const place& p) { return id == p.id; });
 }
+
+std::size_t rank(const std::string& id) { return static_cast<std::size_t>(find_place(id) - claim_order.begin()); }
 
 std::vector<claim>& registry() {
   static std::vector<claim> all;
@@ -121,6 +131,11 @@ registered_claim::registered_claim(claim c) {
     return std::pair(rank(a.id), a.id) < std::pair(rank(b.id), b.id);
   };
   all.insert(std::upper_bound(all.begin(), all.end(), c, before), c);
+}
+
+std::string paper_part(const std::string& id) {
+  const auto* found = find_place(id);
+  return found == claim_order.end() ? "More" : found->part;
 }
 
 const std::vector<claim>& all_claims() { return registry(); }

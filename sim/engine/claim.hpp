@@ -31,7 +31,9 @@
 /// kept and the name of its stream. (2) Keep a replicate short (below a few seconds) and its outcome small (numbers,
 /// short lists): a kill loses at most one. (3) `conclude` is cheap, draws no random numbers, and depends on settings
 /// and outcomes only. (4) Raise `revision` only to force a new run with the same program. (5) A bad combination of
-/// settings: throw user_error from `plan`, in words that name the keys.
+/// settings: throw user_error from `plan`, in words that name the keys. (6) What the run shows and the paper does not
+/// say is a note of kind `finding`, with a title that is a whole statement: the report collects these on its top, each
+/// with a link to its claim (notes of kind `fails_as_printed` stand there too, by title).
 #include <atomic>
 #include <cstdint>
 #include <filesystem>
@@ -125,6 +127,10 @@ struct claim {
 struct registered_claim {
   explicit registered_claim(claim c);
 };
+
+/// The part of the paper that a claim belongs to: "Theory", "Practice" or "Appendix"; "More" for an id that has no
+/// place in `claim_order`.
+std::string paper_part(const std::string& id);
 
 /// All claims, in the order of the paper (see `claim_order` in claim.cpp; unknown ids last, alphabetically).
 const std::vector<claim>& all_claims();

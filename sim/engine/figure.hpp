@@ -61,6 +61,7 @@ struct note {
     remark,            // anything worth saying
     fails_as_printed,  // the printed statement, the counterexample, both numbers, and the corrected statement
     reconstruction,    // the formula is a reconstruction, and from what
+    finding,           // what was found and the paper does not say; the report also collects these, each with its claim
   };
   kind type = kind::remark;
   std::string title{};

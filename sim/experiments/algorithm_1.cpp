@@ -231,7 +231,7 @@ conclusion conclude(const settings& s, const outcomes& results) {
   c.figures.push_back(f);
   c.tables.push_back(sweep_table(results, coverages, radii));
   c.notes.push_back(
-      {note::kind::remark, "Pessimism at the provable radius hurts on small generic instances",
+      {note::kind::finding, "Pessimism at the provable radius hurts on small generic instances",
        "The radius of Lemma A.1 is exponential in H L B (its factor 1/&gamma; is about e<sup>B max "
        "&#8214;x&#8214;</sup>), "
        "and a reference policy that covers everything leaves no direction out, so that there is nothing to be afraid "

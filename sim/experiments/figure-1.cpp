@@ -74,7 +74,8 @@ conclusion conclude(const settings& s, const outcomes& results) {
   f.svg = pipeline_drawing("figure-1");
   c.figures.push_back(f);
   note n;
-  n.title = "What the meeting point means";
+  n.type = note::kind::finding;
+  n.title = "The ratio &beta;<sub>2</sub>/&beta;<sub>1</sub> sets the strength of the practical branch";
   n.html =
       "<p>With β<sub>1</sub> = β<sub>2</sub> the practical branch can only return DPO's policy; with β<sub>2</sub> "
       "&lt; β<sub>1</sub> "

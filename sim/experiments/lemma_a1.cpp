@@ -319,7 +319,7 @@ conclusion conclude(const settings& s, const outcomes& results) {
        "Tested here: ϱ<sub>R</sub> = √((r + 2√(rt) + 2t)/(4γ²) + 4λB²), t = log(1/δ), for which a proof exists, and "
        "C = 2 in the printed form, which is never smaller.</p>"});
   c.notes.push_back(
-      {note::kind::remark, "How loose",
+      {note::kind::finding, "The provable radius grows exponentially in HLB",
        "<p>Asymptotically the error in the norm of the Hessian is χ² with d degrees of freedom (checked), so "
        "that 1/γ, not 1/γ², is the right order for large n. As γ ≈ e<sup>−c</sup>, the provable radius grows "
        "exponentially in HLB and is of no use beyond HLB ≈ 5; experiments on Algorithm 1 therefore treat "

@@ -275,7 +275,7 @@ void add_notes(const outcomes& results, conclusion& c) {
        "proof. The paper says “binary tree”; the tree is A-ary.</p>"});
   const outcomes shaped = results.where({{"kind", "shaped"}});
   c.notes.push_back(
-      {note::kind::remark, "What is really compared: two oracles, not two formulations",
+      {note::kind::finding, "What is really compared: two oracles, not two formulations",
        fmt::format(
            "<p>The gap comes from the oracle, not from the MDP view. r<sub>t</sub> = log π* is the one representative "
            "of its shaping class with soft value zero everywhere, hence ≤ 0, hence prunable. A shaped reward "

@@ -452,7 +452,7 @@ conclusion conclude(const settings& s, const outcomes& results) {
         std::max({pooled(*full, "auc_length").first.value, pooled(*full, "auc_rarity").first.value,
                   pooled(*full, "auc_position").first.value});
     c.notes.push_back(
-        {.type = note::kind::remark,
+        {.type = note::kind::finding,
          .title =
              null_result ? "A null result: the token rewards do not find the errors" : "Token rewards and error spans",
          .html = fmt::format(

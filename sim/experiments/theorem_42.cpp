@@ -301,7 +301,7 @@ void conclude_proof(conclusion& c, const cell_outcomes& proof) {
                        std::max(worst, 0.0), rounding, n, s.corrected ? verdict::holds_as_corrected : verdict::holds));
   }
   c.notes.push_back(
-      {note::kind::remark, "How loose the radius of Lemma A.1 is",
+      {note::kind::finding, "The radius of Lemma A.1 is far from the smallest right one",
        fmt::format("On these instances it is {:.0f} times the smallest right one (median). With it the right-hand side "
                    "of the theorem is {:.3g} (median) where SubOpt is {:.3g}.",
                    quantile(proof.values("looseness"), 0.5), quantile(proof.values("formula.bound"), 0.5),
@@ -476,7 +476,7 @@ void add_notes(conclusion& c) {
        "<b>Corrected:</b> with P<sub>K&perp;</sub>&phi; in the bonus (quotient features, an option of the library) the "
        "theorem is unchanged and both bound and policy converge."});
   c.notes.push_back(
-      {note::kind::remark, "1/&radic;n is not the rate of SubOpt",
+      {note::kind::finding, "1/&radic;n is not the rate of SubOpt",
        "J* is convex in the reward, and SubOpt of the policy that is optimal for r&#770; is its Bregman divergence: of "
        "second order in r &minus; r&#770;, SubOpt &le; span&sup2;/(8&beta;) without any event. At fixed &beta; it "
        "decreases at 1/n for the plug-in policy and for Algorithm 1 alike; the bound, at 1/&radic;n, is true but not "

@@ -5,6 +5,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cctype>
 #include <ctime>
 #include <map>
 #include <regex>
@@ -111,6 +112,7 @@ std::string table_html(const table& t) {
 std::string note_html(const note& n) {
   const char* kind = n.type == note::kind::fails_as_printed ? " fails"
                      : n.type == note::kind::reconstruction ? " reconstruction"
+                     : n.type == note::kind::finding        ? " finding"
                                                             : "";
   std::string title = n.title;
   if (title.empty() && n.type == note::kind::fails_as_printed) title = "Fails as printed";
@@ -118,6 +120,8 @@ std::string note_html(const note& n) {
   return fmt::format("<div class=\"note{}\">{}{}</div>\n", kind,
                      title.empty() ? "" : fmt::format("<strong>{}</strong>", title), n.html);
 }
+
+bool after_the_numbers(const note& n) { return n.type == note::kind::remark || n.type == note::kind::finding; }
 
 std::string measured_html(const check& c) {
   std::string text = value_html(c.measured.shown());
@@ -152,6 +156,17 @@ std::string checks_html(const std::vector<check>& checks) {
   return html;
 }
 
+// A word of a command line as a shell takes it.
+std::string shell_word(const std::string& word) {
+  const auto plain = [](unsigned char c) {
+    return std::isalnum(c) != 0 || std::string_view("_-+=.,:/%@").find(static_cast<char>(c)) != std::string_view::npos;
+  };
+  if (!word.empty() && std::all_of(word.begin(), word.end(), plain)) return word;
+  std::string out = "'";
+  for (const char c : word) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return out + "'";
+}
+
 // The command that runs this claim alone at these settings.
 std::string command_line(const claim_result& r, const run_options& options) {
   std::string text = fmt::format("rto-sim reproduce {} --seed {}", r.what->id, options.seed);
@@ -164,7 +179,7 @@ std::string command_line(const claim_result& r, const run_options& options) {
     std::vector<std::string> words;
     for (const ordered_json& one : value.is_array() ? value : ordered_json::array({value}))
       words.push_back(one.is_string() ? one.get<std::string>() : one.dump());
-    text += fmt::format(" --set {}={}", key, fmt::join(words, ","));
+    text += " --set " + shell_word(fmt::format("{}={}", key, fmt::join(words, ",")));
   }
   if (r.what->needs_data) text += " --data DIR";
   return text;
@@ -182,7 +197,10 @@ std::string settings_html(const claim_result& r, const run_options& options) {
     html +=
         "<div class=\"scroll\"><table><thead><tr><th>setting</th><th>value</th><th>meaning</th></tr></thead><tbody>\n" +
         lines + "</tbody></table></div>\n";
-  return html + fmt::format("<pre>{}</pre>\n</details>\n", escaped(command_line(r, options)));
+  return html + fmt::format(
+                    "</details>\n<p class=\"soft rerun\">To run this claim alone:</p><pre class=\"command\" "
+                    "title=\"one click selects it all\">{}</pre>\n",
+                    escaped(command_line(r, options)));
 }
 
 std::string claim_html(const claim_result& r, const run_options& options, const std::vector<drawn_figure>& figures) {
@@ -193,7 +211,7 @@ std::string claim_html(const claim_result& r, const run_options& options, const 
   html += fmt::format("<div class=\"statement\">{}</div>\n", r.what->statement);
   if (!c.tested.empty()) html += fmt::format("<p><strong>What was tested.</strong> {}</p>\n", c.tested);
   for (const note& n : c.notes) {
-    if (n.type != note::kind::remark) html += note_html(n);
+    if (!after_the_numbers(n)) html += note_html(n);
   }
   if (!c.checks.empty()) html += checks_html(c.checks);
   for (const drawn_figure& f : figures) {
@@ -217,58 +235,67 @@ std::string claim_html(const claim_result& r, const run_options& options, const 
   }
   for (const table& t : c.tables) html += table_html(t);
   for (const note& n : c.notes) {
-    if (n.type == note::kind::remark) html += note_html(n);
+    if (after_the_numbers(n)) html += note_html(n);
   }
   return html + settings_html(r, options) + "</section>\n";
 }
 
-// The checks that the table on top shows of a claim: those that decide its verdict or are not plain, then the first
-// ones.
-std::vector<const check*> telling_checks(const claim_result& r) {
-  constexpr std::size_t most = 6;
+// The check that tells most of a claim: the first that has the claim's own verdict.
+const check* telling_check(const claim_result& r) {
   const std::vector<check>& all = r.concluded.checks;
-  std::vector<const check*> chosen;
-  if (all.size() <= most + 1) {
-    for (const check& c : all) chosen.push_back(&c);
-    return chosen;
-  }
-  const auto rank = [&](const check& c) {
-    return c.result == r.overall && c.result != verdict::holds ? 0 : c.result != verdict::holds ? 1 : 2;
-  };
-  for (int wanted = 0; wanted < 3; ++wanted) {
-    for (const check& c : all) {
-      if (rank(c) == wanted && (chosen.size() < most || c.result == verdict::contradicted)) chosen.push_back(&c);
-    }
-  }
-  std::sort(chosen.begin(), chosen.end());  // in the claim's own order
-  return chosen;
+  const auto found = std::find_if(all.begin(), all.end(), [&](const check& c) { return c.result == r.overall; });
+  return all.empty() ? nullptr : found == all.end() ? &all.front() : &*found;
+}
+
+// "12 hold, 1 fails as printed"
+std::string tally_of(const std::vector<check>& checks) {
+  std::map<verdict, std::size_t> counts;
+  for (const check& c : checks) ++counts[c.result];
+  std::vector<std::string> words;
+  for (const auto& [v, count] : counts)
+    words.push_back(fmt::format("{} {}", count, v == verdict::holds && count > 1 ? "hold" : to_text(v)));
+  return fmt::format("{}", fmt::join(words, ", "));
 }
 
 std::string summary_html(const run_result& run) {
   std::string html =
-      "<section class=\"card\"><h2>The claims</h2>\n<div "
-      "class=\"scroll\"><table><thead><tr><th>claim</th><th>predicted</th>"
-      "<th>measured [confidence interval]</th><th>verdict</th></tr></thead><tbody>\n";
+      "<section class=\"card\" id=\"overview\"><h2>The claims</h2>\n<table class=\"overview\"><thead><tr><th>claim</th>"
+      "<th>its telling check: predicted</th><th>measured [confidence interval]</th><th>verdict</th></tr></thead>"
+      "<tbody>\n";
+  std::string part;
   for (const claim_result& r : run.claims) {
-    html += fmt::format("<tr class=\"claim\"><td colspan=\"3\"><a href=\"#{}\">{}</a> &nbsp;{}</td><td>{}</td></tr>\n",
-                        escaped(r.what->id), escaped(r.what->id), r.what->title, badge(r.overall));
-    const std::vector<const check*> shown = telling_checks(r);
-    for (const check* c : shown)
-      html += fmt::format(
-          "<tr><td class=\"check\">{}</td><td class=\"value\">{}</td><td class=\"value\">{}</td><td>{}</td></tr>\n",
-          escaped(c->id), value_html(c->predicted.shown()), measured_html(*c), badge(c->result));
-    if (shown.size() == r.concluded.checks.size()) continue;
-    std::map<verdict, std::size_t> others;
-    for (const check& c : r.concluded.checks) {
-      if (std::find(shown.begin(), shown.end(), &c) == shown.end()) ++others[c.result];
+    if (const std::string its = paper_part(r.what->id); its != part) {
+      part = its;
+      html += fmt::format("<tr class=\"part\"><th colspan=\"4\">{}</th></tr>\n", escaped(part));
     }
-    std::vector<std::string> words;
-    for (const auto& [v, count] : others)
-      words.push_back(fmt::format("{} {}", count, v == verdict::holds && count > 1 ? "hold" : to_text(v)));
-    html += fmt::format("<tr><td class=\"check\" colspan=\"4\"><a href=\"#{}\">{} further checks</a>: {}</td></tr>\n",
-                        escaped(r.what->id), r.concluded.checks.size() - shown.size(), fmt::join(words, ", "));
+    const check* c = telling_check(r);
+    html += fmt::format(
+        "<tr><td class=\"name\"><a href=\"#{0}\">{1}</a><span class=\"soft\"><code>{0}</code> · {2}</span></td>"
+        "<td class=\"value\" data-label=\"predicted\">{3}</td><td class=\"value\" data-label=\"measured\">{4}</td>"
+        "<td>{5}</td></tr>\n",
+        escaped(r.what->id), r.what->title, tally_of(r.concluded.checks),
+        c == nullptr ? "" : value_html(c->predicted.shown()), c == nullptr ? "" : measured_html(*c), badge(r.overall));
   }
-  return html + "</tbody></table></div></section>\n";
+  return html + "</tbody></table></section>\n";
+}
+
+// What the paper does not say, from the notes of all claims; nothing where there are none.
+std::string findings_html(const run_result& run) {
+  std::string entries;
+  for (const claim_result& r : run.claims) {
+    for (const note& n : r.concluded.notes) {
+      const bool fails = n.type == note::kind::fails_as_printed;
+      if (!fails && n.type != note::kind::finding) continue;
+      entries += fmt::format(
+          "<details><summary><strong>{0}</strong> <span class=\"soft\"><a href=\"#{1}\">{1}</a></span>{2}</summary>"
+          "{3}</details>\n",
+          n.title.empty() ? r.what->title : n.title, escaped(r.what->id),
+          fails ? " " + badge(verdict::fails_as_printed) : "", n.html);
+    }
+  }
+  if (entries.empty()) return "";
+  return "<section class=\"card findings\" id=\"findings\"><h2>What we found that the paper doesn't say</h2>\n" +
+         entries + "</section>\n";
 }
 
 std::string legend_html(const std::map<verdict, std::size_t>& counts) {
@@ -330,7 +357,7 @@ std::string report_page(const run_result& run, const run_options& options,
   for (const auto& [v, count] : claims)
     html += fmt::format("<span class=\"verdict {}\">{} {}: {}</span>", verdict_class(v), count,
                         count == 1 ? "claim" : "claims", to_text(v));
-  html += "</div>\n" + legend_html(counts) + summary_html(run);
+  html += "</div>\n" + legend_html(counts) + summary_html(run) + findings_html(run);
   for (std::size_t i = 0; i < run.claims.size(); ++i) html += claim_html(run.claims[i], options, figures[i]);
   const std::time_t now = std::time(nullptr);
   html += fmt::format(

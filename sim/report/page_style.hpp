@@ -29,8 +29,8 @@ td { border-bottom: 1px solid var(--line); padding: 6px 10px; vertical-align: to
 tr:last-child td { border-bottom: 0; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 td.value { font-variant-numeric: tabular-nums; }
-td.check { padding-left: 26px; } td.tested { min-width: 15rem; width: 50%; } td.tested code { display: block; color: var(--soft); } sub, sup { line-height: 0; font-size: 0.76em; } .keep, .keep code { white-space: nowrap; }
-tr.claim td { background: var(--none-bg); font-weight: 600; }
+td.tested { min-width: 15rem; width: 50%; } td.tested code { display: block; color: var(--soft); } sub, sup { line-height: 0; font-size: 0.76em; } .keep, .keep code { white-space: nowrap; }
+
 .verdict { display: inline-block; padding: 1px 9px; border-radius: 99px; font-size: 0.84rem; font-weight: 600; white-space: nowrap; }
 .holds { color: var(--good); background: var(--good-bg); }
 .holds-as-corrected { color: var(--fix); background: var(--fix-bg); }
@@ -43,6 +43,7 @@ tr.claim td { background: var(--none-bg); font-weight: 600; }
 .note { border-radius: 8px; padding: 12px 16px; margin: 14px 0; border-left: 4px solid var(--none); background: var(--none-bg); }
 .note > strong:first-child { display: block; margin-bottom: 2px; }
 .note.fails { border-color: var(--loose); background: var(--loose-bg); }
+.note.finding { border-color: var(--good); background: var(--good-bg); }
 .note.reconstruction { border-color: var(--fix); background: var(--fix-bg); }
 .note p:first-of-type { margin-top: 0; } .note p:last-child { margin-bottom: 0; }
 figure { margin: 20px 0; }
@@ -53,9 +54,14 @@ figcaption { color: var(--soft); font-size: 0.9rem; margin-top: 8px; }
 figcaption strong { color: var(--ink); }
 details { margin: 14px 0 0; } summary { cursor: pointer; color: var(--soft); font-size: 0.92rem; }
 pre { background: var(--page); border: 1px solid var(--line); border-radius: 8px; padding: 10px 14px; overflow-x: auto; font: 0.84rem/1.5 ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; }
+pre.command { user-select: all; -webkit-user-select: all; white-space: pre-wrap; overflow-wrap: anywhere; margin: 4px 0 0; } .rerun { margin: 14px 0 0; }
+table.overview td.name a { font-weight: 600; } table.overview td.name span { display: block; } tr.part th { padding-top: 18px; color: var(--ink); }
+table.overview td.value { width: 20%; overflow-wrap: anywhere; } .findings details { margin: 8px 0; } .findings summary { color: var(--ink); }
 dl.legend { display: grid; grid-template-columns: max-content 1fr; gap: 6px 14px; font-size: 0.9rem; margin: 10px 0 0; } dl.legend dd { margin: 0; }
 @media (max-width: 640px) { main { padding: 18px 12px 60px; } .card { padding: 16px 14px; } h1 { font-size: 1.5rem; } dl.legend { grid-template-columns: 1fr; gap: 2px; } dl.legend dd { margin-bottom: 8px; }
-  figure .picture { padding: 4px; } figure svg { min-width: 520px; } td.check { padding-left: 12px; } }
+  table.overview, .overview tbody, .overview tr, .overview td, .overview tr.part th { display: block; width: auto; } .overview thead { display: none; } .overview tr { border-bottom: 1px solid var(--line); padding: 8px 0; }
+  .overview td, table.overview td.value { border: 0; padding: 2px 0; width: auto; } .overview td[data-label]::before { content: attr(data-label) ": "; color: var(--soft); } .overview tr.part th { border: 0; padding: 8px 0 0; }
+  figure .picture { padding: 4px; } figure svg { min-width: 520px; } }
 @media print { body { background: #fff; } .card { break-inside: avoid-page; } }
 )css";
 

@@ -75,6 +75,61 @@ TEST_CASE("the page shows statement, notes, checks, settings and the command tha
   CHECK_THAT(page, ContainsSubstring("<code>gnuplot</code> was not found"));  // an empty drawing
 }
 
+TEST_CASE("the overview groups the claims by part of the paper, in the order of the paper") {
+  CHECK(paper_part("thm-4.2") == "Theory");
+  CHECK(paper_part("table-1") == "Practice");
+  CHECK(paper_part("lem-C.1") == "Appendix");
+  CHECK(paper_part("prop-0") == "More");
+  // Every part is one block of the order, so that its heading stands once.
+  std::vector<std::string> parts;
+  for (const claim& c : all_claims()) {
+    if (parts.empty() || parts.back() != paper_part(c.id)) parts.push_back(paper_part(c.id));
+  }
+  const std::vector<std::string> sorted = [&] {
+    std::vector<std::string> copy = parts;
+    std::sort(copy.begin(), copy.end());
+    copy.erase(std::unique(copy.begin(), copy.end()), copy.end());
+    return copy;
+  }();
+  CHECK(parts.size() == sorted.size());
+}
+
+TEST_CASE("findings are collected above the claims, each with a link to its claim; without any there is no section") {
+  run_result run = one_claim();
+  run.claims[0].concluded.notes.clear();
+  const std::vector<std::vector<drawn_figure>> figures = {{}};
+  CHECK(report_page(run, {}, figures).find("id=\"findings\"") == std::string::npos);
+  run.claims[0].concluded.notes.push_back({note::kind::finding, "Fear costs", "<p>It does.</p>"});
+  run.claims[0].concluded.notes.push_back({note::kind::fails_as_printed, "The bound fails", "<p>Why.</p>"});
+  run.claims[0].concluded.notes.push_back({note::kind::remark, "By the way", "<p>Aside.</p>"});
+  const std::string page = report_page(run, {}, figures);
+  const std::size_t start = page.find("id=\"findings\"");
+  REQUIRE(start != std::string::npos);
+  const std::string section = page.substr(start, page.find("</section>", start) - start);
+  CHECK_THAT(section, ContainsSubstring("Fear costs") && ContainsSubstring("It does.") &&
+                          ContainsSubstring("The bound fails") && ContainsSubstring("Why.") &&
+                          ContainsSubstring("<a href=\"#prop-0\">prop-0</a>"));
+  CHECK(section.find("By the way") == std::string::npos);
+  CHECK_THAT(page, ContainsSubstring("class=\"note finding\""));
+}
+
+TEST_CASE("the command that repeats a claim sets what differs from the defaults, quoted for a shell where need be") {
+  static const claim worded = [] {
+    claim c = named("prop-0");
+    c.schema.push_back(text("name", "a name", "plain"));
+    return c;
+  }();
+  run_result run = one_claim();
+  claim_result& r = run.claims[0];
+  r.what = &worded;
+  r.values = settings(worded.id, worded.schema, level::full);
+  CHECK_THAT(report_page(run, {.seed = 7}, {{}}), ContainsSubstring(">rto-sim reproduce prop-0 --seed 7 --full</pre>"));
+  r.values.set_text("n", "9");
+  r.values.set_text("name", "it's");
+  CHECK_THAT(report_page(run, {.seed = 7}, {{}}),
+             ContainsSubstring("prop-0 --seed 7 --full --set n=9 --set 'name=it'\\''s'</pre>"));
+}
+
 TEST_CASE("a figure's numbers are a CSV file that quotes what needs quoting") {
   const run_result run = one_claim();
   const std::string csv = figure_csv(run.claims[0].concluded.figures[0]);
