@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -10,6 +11,7 @@
 
 #include "sim/cli/command.hpp"
 #include "sim/engine/run.hpp"
+#include "sim/report/drawing.hpp"
 #include "sim/report/report.hpp"
 
 namespace rto::sim {
@@ -19,6 +21,7 @@ struct reproduce_options {
   std::vector<std::string> claims;
   bool quick = false, full = false;
   std::vector<std::string> set;
+  std::vector<std::string> figures;
   std::string settings_file, data;
   run_options run;
   std::string out = "results";
@@ -103,6 +106,10 @@ int reproduce(reproduce_options options) {
   if (!options.settings_file.empty()) apply_file(planned, options.settings_file);
   for (const std::string& text : options.set) apply_set(planned, text);
 
+  options.run.pdf = std::find(options.figures.begin(), options.figures.end(), "pdf") != options.figures.end();
+  if (options.run.pdf && !pdf_available())  // before hours of computing, not after them
+    throw user_error(
+        "--figures pdf: rsvg-convert is not on this machine; on Debian and Ubuntu: apt install librsvg2-bin");
   options.run.out = options.out;
   if (options.data.empty()) {
     if (const char* folder = std::getenv("RTO_DATA")) options.data = folder;
@@ -160,6 +167,12 @@ std::function<int()> set_up(CLI::App& app) {
       ->check(CLI::Range(1, 4096));
   app.add_option("--data", options->data, "Data folder (docs/data.md); default: the environment variable RTO_DATA")
       ->type_name("DIR");
+  app.add_option("--figures", options->figures,
+                 "svg (always written) or pdf (beside the SVGs, by rsvg-convert); repeatable")
+      ->type_name("svg|pdf")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->check(CLI::IsMember({"svg", "pdf"}));
   app.add_option("--only", options->only,
                  "Compute replicate N of every point again and print it as JSON, a line each; nothing is written")
       ->type_name("N")

@@ -17,6 +17,7 @@ struct run_options {
   int threads = 0;  // 0: one per core
   std::optional<std::filesystem::path> data{};
   bool quiet = false;  // nothing on standard error
+  bool pdf = false;    // figures as PDF too
 };
 
 /// One claim with the settings it is to run at.

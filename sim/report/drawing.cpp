@@ -51,19 +51,20 @@ class memory_file {
   int descriptor_;
 };
 
-// What gnuplot prints for a script; empty when it is not there or fails.
-std::string run_gnuplot(const std::string& script, const char* option = nullptr) {
-  const memory_file input("script"), output("picture");
-  if (input.descriptor() < 0 || output.descriptor() < 0 || !input.write(script)) return "";
+// What a program prints when it reads `input`; empty when it is not there or fails.
+std::string run_filter(std::vector<std::string> words, const std::string& input_text) {
+  const memory_file input("input"), output("output");
+  if (input.descriptor() < 0 || output.descriptor() < 0 || !input.write(input_text)) return "";
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, input.descriptor(), STDIN_FILENO);
   posix_spawn_file_actions_adddup2(&actions, output.descriptor(), STDOUT_FILENO);
   posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-  std::string program = "gnuplot", argument = option == nullptr ? "" : option;
-  char* arguments[] = {program.data(), option == nullptr ? nullptr : argument.data(), nullptr};
+  std::vector<char*> arguments;
+  for (std::string& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
   pid_t child = 0;
-  const int spawned = posix_spawnp(&child, program.c_str(), &actions, nullptr, arguments, environ);
+  const int spawned = posix_spawnp(&child, arguments.front(), &actions, nullptr, arguments.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
   int status = 0;
   if (spawned != 0 || ::waitpid(child, &status, 0) != child || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
@@ -93,14 +94,23 @@ std::string as_element(std::string svg, const std::string& id) {
 }  // namespace
 
 bool gnuplot_available() {
-  static const bool available = !run_gnuplot("", "--version").empty();
+  static const bool available = !run_filter({"gnuplot", "--version"}, "").empty();
   return available;
 }
 
 std::string figure_svg(const figure& f) {
   if (!f.svg.empty()) return f.svg;
   if (f.panels.empty() || !gnuplot_available()) return "";
-  return as_element(run_gnuplot(gnuplot_script(f)), f.id);
+  return as_element(run_filter({"gnuplot"}, gnuplot_script(f)), f.id);
+}
+
+bool pdf_available() {
+  static const bool available = !run_filter({"rsvg-convert", "--version"}, "").empty();
+  return available;
+}
+
+std::string pdf_of(const std::string& svg) {
+  return svg.empty() || !pdf_available() ? "" : run_filter({"rsvg-convert", "--format=pdf"}, svg);
 }
 
 }  // namespace rto::sim

@@ -14,6 +14,12 @@ bool gnuplot_available();
 /// several fit on one page. Empty when gnuplot is not there or fails; a drawing made by code is returned as it is.
 std::string figure_svg(const figure& f);
 
+/// True when rsvg-convert (of librsvg) can be run, which makes the PDF files.
+bool pdf_available();
+
+/// A drawing as a PDF file: vectors and text, fonts inside. Empty when rsvg-convert is not there or fails.
+std::string pdf_of(const std::string& svg);
+
 /// The gnuplot script behind a figure. \throws std::invalid_argument when a curve's vectors differ in length
 std::string gnuplot_script(const figure& f);
 

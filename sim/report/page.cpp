@@ -229,8 +229,9 @@ std::string claim_html(const claim_result& r, const run_options& options, const 
     }
     html += fmt::format(
         "<figcaption><strong>{}.</strong> {} <span class=\"soft\">Files: "
-        "<code>{}.svg</code>{}</span></figcaption></figure>\n",
+        "<code>{}.svg</code>{}{}</span></figcaption></figure>\n",
         f.what->title, f.what->caption, escaped(f.what->id),
+        options.pdf && !f.svg.empty() ? fmt::format(", <code>{}.pdf</code>", escaped(f.what->id)) : "",
         f.what->panels.empty() ? "" : fmt::format(", <code>{}.csv</code>", escaped(f.what->id)));
   }
   for (const table& t : c.tables) html += table_html(t);

@@ -55,7 +55,7 @@ void svg_drawing::rectangle(double x, double y, double width, double height, con
 void svg_drawing::text(double x, double y, const std::string& words, const lettering& how) {
   body_ += fmt::format(
       "<text x=\"{:.1f}\" y=\"{:.1f}\" font-size=\"{:.1f}\" text-anchor=\"{}\" font-weight=\"{}\"{} "
-      "fill=\"{}\">{}</text>\n",
+      "fill=\"{}\" xml:space=\"preserve\">{}</text>\n",
       x, y, how.size, how.anchor, how.weight, how.italic ? " font-style=\"italic\"" : "", how.colour,
       svg_letters(words, how.size));
 }

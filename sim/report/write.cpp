@@ -20,10 +20,18 @@ std::filesystem::path write_report(const run_result& run, const run_options& opt
   }
   tbb::parallel_for(std::size_t{0}, all.size(), [&](std::size_t i) { all[i]->svg = figure_svg(*all[i]->what); });
 
+  std::vector<std::string> pdfs(all.size());
+  if (options.pdf) tbb::parallel_for(std::size_t{0}, all.size(), [&](std::size_t i) { pdfs[i] = pdf_of(all[i]->svg); });
+
   // Everything is made before anything is written; the page comes last, so that it never shows more than there is.
   const std::string page = report_page(run, options, figures);
   const std::string results = results_json(run, options).dump(2, ' ', false, json::error_handler_t::replace) + "\n";
-  for (const drawn_figure* f : all) {
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const drawn_figure* f = all[i];
+    if (options.pdf && !f->svg.empty()) {
+      if (pdfs[i].empty()) throw user_error(f->what->id + ".pdf: rsvg-convert could not make it of the SVG");
+      write_file(options.out / (f->what->id + ".pdf"), pdfs[i]);
+    }
     if (!f->svg.empty())
       write_file(options.out / (f->what->id + ".svg"), "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n" + f->svg + "\n");
     if (!f->what->panels.empty()) write_file(options.out / (f->what->id + ".csv"), figure_csv(*f->what));

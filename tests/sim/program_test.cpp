@@ -105,6 +105,7 @@ TEST_CASE("bad input is one clear line and status 2") {
   check_refused({"reproduce", "--threads", "0"}, "--threads");
   check_refused({"reproduce", "--seed", "x"}, "--seed");
   check_refused({"reproduce", "--bogus"}, "--bogus");
+  check_refused({"reproduce", "--figures", "png"}, "png");
   check_refused({"reproduce", "figure-1", "--set", "A"}, "expected KEY=VALUES");
   check_refused({"reproduce", "figure-1", "--set", "A=0"},
                 "setting A of figure-1: expected an integer from 1 to 64, found \"0\"");

@@ -157,6 +157,21 @@ TEST_CASE("a figure is one SVG element whose ids are its own") {
     CHECK(svg.compare(at, 9, " id='fig-") == 0);
 }
 
+TEST_CASE("a plot and a drawing become PDF files with their lettering as text") {
+  if (!pdf_available()) {
+    WARN("SKIPPED: rsvg-convert is not installed (scripts/setup --pdf)");
+    return;
+  }
+  svg_drawing d(100, 50);
+  d.text(50, 25, "lettering", {});
+  const std::string drawing = pdf_of(d.finish("d"));
+  CHECK(drawing.starts_with("%PDF-"));
+  CHECK_THAT(drawing, ContainsSubstring("%%EOF") && ContainsSubstring("/Font"));
+  CHECK(pdf_of("<svg").empty());
+  if (!gnuplot_available()) return;
+  CHECK(pdf_of(figure_svg(one_claim().claims[0].concluded.figures[0])).starts_with("%PDF-"));
+}
+
 TEST_CASE("marks on a logarithmic axis are powers of ten, or 1-2-5 steps where it is short") {
   CHECK(logarithmic_ticks(1, 1000) == std::vector<double>{1, 10, 100, 1000});
   CHECK(logarithmic_ticks(1, 20) == std::vector<double>{1, 2, 5, 10, 20});
