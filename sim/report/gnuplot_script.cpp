@@ -295,6 +295,9 @@ std::string gnuplot_script(const figure& f) {
     const span x_range = range_of(p, p.x, true);
     text += axis_script(p.x, "x", x_range, counts_steps(p, p.x, x_range));
     text += axis_script(p.y, "y", range_of(p, p.y, false), false);
+    // Gnuplot takes '10^{12}' for seven letters wide, puts its own label left of that, and off the picture.
+    text += fmt::format("unset ylabel\nset label 1 {} at screen {:.5f}, screen {:.5f} center rotate by 90 noenhanced\n",
+                        quoted(p.y.label), left + 14.0 / width, 1 - (top + above + plot_height / 2.0) / height);
     const legend_layout key = legend_of(p, shared ? width : width / columns);
     if (key.lines == 0 || (shared && i > 0)) {
       text += "unset key\n";

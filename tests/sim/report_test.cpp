@@ -144,6 +144,21 @@ TEST_CASE("the gnuplot script quotes labels, and curves of unequal lengths are r
   CHECK_THROWS_AS(gnuplot_script(f), std::invalid_argument);
 }
 
+TEST_CASE("every panel shows the label of its vertical axis, however long the marks are") {
+  if (!gnuplot_available()) {
+    WARN("SKIPPED: gnuplot is not installed");
+    return;
+  }
+  figure f = one_claim().claims[0].concluded.figures[0];
+  f.panels[0].y.label = "queries";
+  f.panels[0].curves[0].y = {1, 1e12};
+  f.panels.push_back(f.panels[0]);
+  const std::string svg = figure_svg(f);
+  const std::size_t first = svg.find("queries");
+  REQUIRE(first != std::string::npos);
+  CHECK(svg.find("queries", first + 1) != std::string::npos);
+}
+
 TEST_CASE("a figure is one SVG element whose ids are its own") {
   if (!gnuplot_available()) {
     WARN("SKIPPED: gnuplot is not installed");
