@@ -11,10 +11,13 @@
 #include <boost/random/uniform_real_distribution.hpp>
 
 #include <rto/algorithm/pessimistic_reward_planning.hpp>
+#include <rto/algorithm/pessimistic_value.hpp>
+#include <rto/algorithm/value_pessimism.hpp>
 #include <rto/mdp/token_trie_builder.hpp>
 #include <rto/planning/policy_evaluation.hpp>
 #include <rto/planning/suboptimality_gap.hpp>
 #include <rto/theory/concentrability.hpp>
+#include <rto/theory/feature_evaluation.hpp>
 #include <rto/theory/suboptimality.hpp>
 
 namespace rto::sim {
@@ -228,6 +231,43 @@ theorem_42_terms run_algorithm_1(const preference_tree& t, const learned_reward&
   out.fast_rate_violation = (out.suboptimality - fast_rate_bound(t.tree, t.log_reference, error, t.beta)) / out.scale;
   // The difference of the two values loses all digits where it is tiny; the identity E6 just checked does not.
   out.suboptimality = divergence;
+  return out;
+}
+
+matrix expected_reference_features(const preference_tree& t) {
+  return evaluate_features(t.tree, t.log_reference, t.features).expectation;
+}
+
+theorem_b1_terms run_value_pessimism(const preference_tree& t, const learned_reward& learned, double radius,
+                                     const matrix& reference, std::int64_t perturbations, stream& rng) {
+  const matrix& theta = learned.estimate.theta;
+  const auto saddle = value_pessimism(t.tree, t.log_reference, t.features, theta, learned.covariance, reference,
+                                      {.beta = t.beta, .radius = radius});
+  const array_2d& log_policy = saddle.plan.log_policy;
+  theorem_b1_terms out;
+  out.converged = saddle.converged;
+  out.suboptimality = suboptimality_gap_divergence(t.tree, t.optimum, log_policy, t.beta);
+  const matrix expected = evaluate_features(t.tree, t.optimum.log_policy, t.features).expectation;
+  out.coverage = value_coverage(expected, reference, learned.covariance);
+  const double kl = expected_sum(t.visits.visits, kl_divergence(t.optimum.log_policy, log_policy));
+  const suboptimality_bound bound = pessimism_bound(radius, out.coverage, t.beta, kl);
+  out.coverage_bound = bound.coverage;
+  out.bound = bound.total();
+  out.scale = std::max({1.0, std::abs(saddle.objective), bound.coverage});
+  out.duality_error = std::abs(saddle.objective - saddle.pessimistic_value) / out.scale;
+  out.printed_violation = (out.suboptimality - bound.coverage) / out.scale;
+  out.bound_violation = (out.suboptimality - out.bound) / out.scale;
+  out.perturbation_gain = -detail::infinity;
+  for (std::int64_t k = 0; k < perturbations; ++k) {
+    const double size = std::pow(0.3, static_cast<double>(k % 6));  // from another policy to nearly the same
+    const array_2d other =
+        log_softmax(array_2d(log_policy + size * normal_array(t.tree.states(), t.tree.actions(), rng)));
+    const auto value = evaluate_linear_policy(t.tree, other, t.log_reference, t.features, theta, t.beta);
+    out.perturbation_gain =
+        std::max(out.perturbation_gain,
+                 (pessimistic_value(value, theta, learned.covariance, reference, radius) - saddle.pessimistic_value) /
+                     out.scale);
+  }
   return out;
 }
 

@@ -97,6 +97,24 @@ struct theorem_42_terms {
 /// statements are about the reward <theta, P phi>.
 theorem_42_terms run_algorithm_1(const preference_tree& t, const learned_reward& learned, double radius, bool quotient);
 
+/// E_{d^pi_ref} phi, the reference vector with which the coverage term of Theorem B.1 vanishes as data grow [d, 1].
+eigen_matrix<double> expected_reference_features(const preference_tree& t);
+
+/// What Theorem B.1 says of one run of value pessimism; errors and violations relative to `scale` (0 or less: none).
+struct theorem_b1_terms {
+  bool converged = false;
+  double suboptimality = 0, coverage = 0, coverage_bound = 0, bound = 0;
+  double scale = 1;
+  double duality_error = 0;      // |primal value of the policy - dual value of the worst parameter|
+  double perturbation_gain = 0;  // the best of some perturbed policies over the policy, in pessimistic value
+  double printed_violation = 0;  // SubOpt <= 2 rho coverage
+  double bound_violation = 0;    // the same with the KL term
+};
+
+/// \param reference the vector v  \param perturbations how many other policies are tried
+theorem_b1_terms run_value_pessimism(const preference_tree& t, const learned_reward& learned, double radius,
+                                     const eigen_matrix<double>& reference, std::int64_t perturbations, stream& rng);
+
 /// Largest relative error of bonus^2 = ||P_K phi||^2 / lambda + (bonus of the quotient features)^2 over all edges.
 double kernel_bonus_error(const preference_tree& t, const learned_reward& learned);
 

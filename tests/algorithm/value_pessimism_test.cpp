@@ -116,6 +116,23 @@ TEST_CASE("A minimiser inside the ellipsoid has multiplier zero") {
   CHECK(std::abs(saddle.objective - saddle.pessimistic_value) <= duality);
 }
 
+TEST_CASE("Without reference vector too a minimiser inside the ellipsoid, where E phi vanishes, is found to converge") {
+  random_instance in({.actions = 2, .horizon = 2}, 1, 20, 0.5, 206);
+  // One feature of both signs: some theta balances it, and the wide ellipsoid contains that theta.
+  in.features = array_2d::Zero(in.tree.states() * 2, 1);
+  in.features(0, 0) = 0.6;
+  in.features(1, 0) = -0.4;
+  in.theta = matrix::Ones(1, 1);
+  in.reward = in.reward_of(in.theta);
+  const learned from = learn(in, 1.0);
+  const auto saddle = rto::value_pessimism(in.tree, in.log_reference, in.features, from.theta, from.covariance,
+                                           matrix(matrix::Zero(1, 1)), {.beta = 0.5, .radius = 100});
+  CHECK(saddle.converged);
+  CHECK(saddle.multiplier == 0.0);
+  CHECK(saddle.expected_features.norm() <= duality);
+  CHECK(std::abs(saddle.objective - saddle.pessimistic_value) <= duality);
+}
+
 TEST_CASE("At beta = infinity value pessimism returns the reference policy") {
   const random_instance in({.actions = 2, .horizon = 2}, 2, 20, std::numeric_limits<double>::infinity(), 202);
   const learned from = learn(in, 1.0);

@@ -17,14 +17,16 @@
 #include <rto/reward/ball_newton_step.hpp>
 #include <rto/reward/confidence_set.hpp>
 #include <rto/reward/linear_reward.hpp>
+#include <rto/reward/pessimism.hpp>
 #include <rto/theory/feature_evaluation.hpp>
 
 namespace rto {
 
 struct value_pessimism_options {
-  double beta = 1;           ///< KL coefficient in (0, infinity]
-  double radius = 1;         ///< rho, finite, >= 0
-  double tolerance = 1e-12;  ///< of the KKT residual, relative to what cancels in the gradient
+  double beta = 1;    ///< KL coefficient in (0, infinity]
+  double radius = 1;  ///< rho, finite, >= 0
+  double tolerance =
+      1e-12;  ///< of the KKT residual, relative to E_{d^pi} ||phi|| + ||v||, what cancels in the gradient
   std::int64_t max_iterations = 200;
 };
 
@@ -97,6 +99,7 @@ requires TabularMdp<Mdp, F> && GoesWith<L, F>
   require_domain(options.tolerance > 0, function, "tolerance > 0", options.tolerance);
   const M phi = array::dense(array::matrix(features));
   const M& lower = covariance.factor.lower;
+  const M norms = elliptical_norms(phi, covariance);
 
   const auto evaluate = [&](const M& u) {
     detail::pessimistic_dual<A> at;
@@ -117,7 +120,8 @@ requires TabularMdp<Mdp, F> && GoesWith<L, F>
     const M expected = array::solve_lower(lower, collected.expectation);
     const M subtracted = array::solve_lower(lower, reference);
     at.gradient = expected - subtracted;
-    at.scale = std::sqrt(inner_product(expected, expected)) + std::sqrt(inner_product(subtracted, subtracted));
+    // What cancels: with v = 0 the sum E phi itself vanishes at a minimiser inside the ellipsoid, its terms do not.
+    at.scale = array::item(array::transposed_product(weight, norms)) + std::sqrt(inner_product(subtracted, subtracted));
   };
 
   value_pessimism_result<A> result;
