@@ -46,10 +46,12 @@
 #include <rto/reward/token_reward.hpp>
 #include <rto/reward/token_reward_recipe.hpp>
 
+#include <rto/planning/delayed_reward.hpp>
 #include <rto/planning/depth_first_planning.hpp>
 #include <rto/planning/kl_regularized_planning.hpp>
 #include <rto/planning/performance_difference.hpp>
 #include <rto/planning/policy_evaluation.hpp>
+#include <rto/planning/shaped_reward.hpp>
 #include <rto/planning/soft_bellman.hpp>
 #include <rto/planning/soft_bellman_row.hpp>
 #include <rto/planning/suboptimality_gap.hpp>
