@@ -49,8 +49,11 @@
 #include <rto/planning/delayed_reward.hpp>
 #include <rto/planning/depth_first_planning.hpp>
 #include <rto/planning/kl_regularized_planning.hpp>
+#include <rto/planning/open_loop.hpp>
 #include <rto/planning/performance_difference.hpp>
 #include <rto/planning/policy_evaluation.hpp>
+#include <rto/planning/policy_iteration.hpp>
+#include <rto/planning/redrawn_branches.hpp>
 #include <rto/planning/shaped_reward.hpp>
 #include <rto/planning/soft_bellman.hpp>
 #include <rto/planning/soft_bellman_row.hpp>
@@ -90,6 +93,8 @@
 
 #include <rto/theory/concentrability.hpp>
 #include <rto/theory/feature_evaluation.hpp>
+#include <rto/theory/open_loop_gap.hpp>
+#include <rto/theory/policy_iteration_rates.hpp>
 #include <rto/theory/sample_complexity.hpp>
 #include <rto/theory/structural_kernel.hpp>
 #include <rto/theory/suboptimality.hpp>

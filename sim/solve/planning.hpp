@@ -1,15 +1,12 @@
 #pragma once
 // The families tree_plan and mdp_plan, for any array type: a back end instantiates the same answers.
 #include <cstdint>
-#include <span>
 #include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include <rto/array/array.hpp>
-#include <rto/array/linear_algebra.hpp>
-#include <rto/mdp/finite_mdp.hpp>
 #include <rto/mdp/occupancy.hpp>
 #include <rto/mdp/policy.hpp>
 #include <rto/planning/kl_regularized_planning.hpp>
@@ -17,40 +14,11 @@
 #include <rto/planning/policy_evaluation.hpp>
 #include <rto/planning/suboptimality_gap.hpp>
 
+#include "sim/solve/finite_mdp_input.hpp"
 #include "sim/solve/registry.hpp"
 #include "sim/solve/trie_input.hpp"
 
 namespace rto::sim {
-
-/// Shapes in a file: states may have several dimensions ([n] in trees, [H, S] in MDPs).
-using state_shape = std::vector<std::size_t>;
-
-/// A field with one number a state and action, as an array [states, A] of the kind of `like`.
-template <Array A>
-array_t<A> read_table(const reader& input, const std::string& field, const state_shape& states, std::int64_t actions,
-                      const A& like) {
-  std::vector<std::int64_t> pattern(states.begin(), states.end());
-  pattern.push_back(actions);
-  const ndarray x = input.array(field, pattern);
-  return array::from_host(like, x.data, static_cast<std::int64_t>(x.data.size()) / actions, actions);
-}
-
-/// Numbers of a file as a matrix [rows, cols] of the kind that goes with `like`.
-template <Array A>
-matrix_t<A> read_matrix(const A& like, std::span<const double> data, std::int64_t rows, std::int64_t cols) {
-  const array_t<A> x = array::from_host(like, data, rows, cols);
-  return array::dense(array::matrix(x));
-}
-
-/// [states, A] in the shape of the file.
-template <Array A> json table_json(const A& x, state_shape shape) {
-  shape.push_back(static_cast<std::size_t>(array::cols(x)));
-  return array_json(shape, array::to_host(x).data());
-}
-/// [states, 1] in the shape of the file.
-template <Array A> json column_json(const A& x, const state_shape& shape) {
-  return array_json(shape, array::to_host(x).data());
-}
 
 /// One entry of `per_beta`: the optimum, and the value of the given policy.
 template <class Mdp, Array A>
@@ -102,20 +70,10 @@ template <Array A> json solve_tree_plan(const problem& p, const A& like) {
 
 /// The family mdp_plan, with Lemma A.2 where a second policy is given.
 template <Array A> json solve_mdp_plan(const problem& p, const A& like) {
-  using matrix = matrix_t<A>;
-  const std::int64_t states = p.input.integer("S"), actions = p.input.integer("A"), horizon = p.input.integer("H");
-  for (const char* field : {"S", "A", "H"})
-    if (p.input.integer(field) < 1) p.input.fail(field, "expected an integer >= 1");
-  const ndarray probability = p.input.array("P", {horizon, states, actions, states});
-  const auto layer = static_cast<std::size_t>(states * actions * states);
-  std::vector<matrix> transitions;  // the last layer leads nowhere
-  for (std::size_t h = 0; h + 1 < static_cast<std::size_t>(horizon); ++h)
-    transitions.push_back(
-        read_matrix(like, std::span(probability.data).subspan(h * layer, layer), states * actions, states));
-  const finite_mdp<matrix> mdp(actions, horizon, p.input.numbers("rho", states), std::move(transitions));
-
-  const state_shape shape{static_cast<std::size_t>(horizon), static_cast<std::size_t>(states)};
-  const auto table = [&](const char* field) { return read_table(p.input, field, shape, actions, like); };
+  const auto model = read_finite_mdp(p.input, like);
+  const auto& mdp = model.mdp;
+  const state_shape& shape = model.shape;
+  const auto table = [&](const char* field) { return read_table(p.input, field, shape, mdp.actions(), like); };
   const auto policy = [&](const char* field) { return policy_from_logits(table(field), field); };
   const array_t<A> reward = table("reward"), log_reference = policy("ref_logits"), log_policy = policy("pol_logits");
   json result{{"per_beta", plans_json(p.input, mdp, shape, log_reference, reward, log_policy)}};
