@@ -123,4 +123,22 @@ check printed_bound_check(std::string id, std::string tested, double bound, doub
   return c;
 }
 
+check side_check(std::string id, std::string tested, quantity predicted, const estimate& measured, double border,
+                 bool above, double n, double confidence, verdict if_true, verdict if_false) {
+  check c;
+  c.id = std::move(id);
+  c.tested = std::move(tested);
+  c.predicted = std::move(predicted);
+  c.measured = measured.value;
+  c.range = measured.range;
+  c.confidence = confidence;
+  c.n = n;
+  if (measured.range.given()) {
+    const bool on_side = above ? measured.range.low > border : measured.range.high < border;
+    const bool beyond = above ? measured.range.high < border : measured.range.low > border;
+    c.result = on_side ? if_true : beyond ? if_false : verdict::inconclusive;
+  }
+  return c;
+}
+
 }  // namespace rto::sim

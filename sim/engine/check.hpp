@@ -79,4 +79,9 @@ check slope_check(std::string id, std::string tested, double predicted, double t
 /// does not.
 check printed_bound_check(std::string id, std::string tested, double bound, double measured, double n);
 
+/// A one-sided statement about an estimate: `if_true` where its whole interval is on the stated side of `border`,
+/// `if_false` where it is wholly on the other side, else (and without an interval) inconclusive.
+check side_check(std::string id, std::string tested, quantity predicted, const estimate& measured, double border,
+                 bool above, double n, double confidence, verdict if_true, verdict if_false);
+
 }  // namespace rto::sim

@@ -108,23 +108,10 @@ const cell_outcomes& cell_of(const outcomes& results, const char* kind, double c
   throw std::logic_error("algorithm-1: no such cell");
 }
 
-// A one-sided statement about a mean or a share: holds where the whole interval is on its side.
-check side_check(std::string id, std::string tested, std::string predicted, const estimate& measured, double border,
-                 bool above, double n) {
-  check c;
-  c.id = std::move(id);
-  c.tested = std::move(tested);
-  c.predicted = {border, std::move(predicted)};
-  c.measured = measured.value;
-  c.range = measured.range;
-  c.confidence = confidence;
-  c.n = n;
-  if (measured.range.given()) {
-    const bool holds = above ? measured.range.low > border : measured.range.high < border;
-    const bool fails = above ? measured.range.high < border : measured.range.low > border;
-    c.result = holds ? verdict::holds_as_corrected : fails ? verdict::contradicted : verdict::inconclusive;
-  }
-  return c;
+check algorithm_side_check(std::string id, std::string tested, std::string predicted, const estimate& measured,
+                           double border, bool above, double n) {
+  return side_check(std::move(id), std::move(tested), {border, std::move(predicted)}, measured, border, above, n,
+                    confidence, verdict::holds_as_corrected, verdict::contradicted);
 }
 
 panel sweep_panel(const outcomes& results, const instance_kind& kind, const std::vector<double>& coverages,
@@ -189,16 +176,16 @@ conclusion conclude(const settings& s, const outcomes& results) {
     wins += plug_in < formula ? 1 : 0;
     ratios.push_back(formula / plug_in);
   }
-  c.checks.push_back(side_check(
+  c.checks.push_back(algorithm_side_check(
       "plug-in-wins",
       "Generic instances, best coverage: share on which the plug-in policy (&rho; = 0) is better than Algorithm 1 with "
       "the radius of Lemma A.1",
       "more than half", wilson_interval(wins, static_cast<std::int64_t>(generic.count()), confidence), 0.5, true, n));
-  c.checks.push_back(side_check("plug-in-ratio",
-                                "The same: median of SubOpt with the radius of Lemma A.1 over SubOpt of the plug-in "
-                                "policy",
-                                "more than 10 (one or two orders of magnitude)",
-                                quantile_interval(ratios, 0.5, confidence), 10, true, n));
+  c.checks.push_back(algorithm_side_check(
+      "plug-in-ratio",
+      "The same: median of SubOpt with the radius of Lemma A.1 over SubOpt of the plug-in "
+      "policy",
+      "more than 10 (one or two orders of magnitude)", quantile_interval(ratios, 0.5, confidence), 10, true, n));
 
   // Where the data miss what the optimum avoids: the radius 1, or the one of the sweep that is nearest to it.
   const auto nearest = static_cast<std::size_t>(
@@ -209,18 +196,18 @@ conclusion conclude(const settings& s, const outcomes& results) {
     const cell_outcomes& cell = cell_of(results, kind, coverage);
     return mean_interval(difference(cell.values("plug_in"), at_radius(cell, nearest)), confidence);
   };
-  c.checks.push_back(side_check(
+  c.checks.push_back(algorithm_side_check(
       "pessimism-pays",
       fmt::format(
           "The data miss a direction that the optimum avoids (coverage {:g}): mean SubOpt of the plug-in policy "
           "minus that of Algorithm 1 with &rho; = {:g}",
           coverages.front(), radii[nearest]),
       "above 0: pessimism pays", gain("harmful", coverages.front()), 0, true, n));
-  c.checks.push_back(
-      side_check("pessimism-costs",
-                 fmt::format("The data miss a direction that the optimum seeks (coverage {:g}): the same difference",
-                             coverages.front()),
-                 "below 0: pessimism costs", gain("beneficial", coverages.front()), 0, false, n));
+  c.checks.push_back(algorithm_side_check(
+      "pessimism-costs",
+      fmt::format("The data miss a direction that the optimum seeks (coverage {:g}): the same difference",
+                  coverages.front()),
+      "below 0: pessimism costs", gain("beneficial", coverages.front()), 0, false, n));
 
   figure f{.id = "algorithm-1-sweep",
            .title = "When pessimism pays",

@@ -7,6 +7,7 @@
 
 #include <boost/random/uniform_int_distribution.hpp>
 
+#include <rto/array/running_sum.hpp>
 #include <rto/planning/policy_evaluation.hpp>
 #include <rto/reward/implicit_reward.hpp>
 
@@ -20,8 +21,23 @@ void shuffle(std::vector<std::int64_t>& order, stream& rng) {
     std::swap(order[i - 1], order[boost::random::uniform_int_distribution<std::size_t>(0, i - 1)(rng)]);
 }
 
-token_batch<table> assemble(const sampled_answers& answers, const reward_tables& rewards) {
-  token_batch<table> batch{};
+// 1 at the last token of every segment.
+edge_table segment_ends_of(const token_world& world, const sampled_answers& answers,
+                           const policy_optimization_options& options) {
+  edge_table ends = edge_table::Zero(answers.batch, answers.time);
+  for (std::int64_t b = 0; b < answers.batch; ++b)
+    for (std::int64_t t = 0; t < answers.time && answers.mask(b, t) > 0; ++t) {
+      const bool ends_here = options.segments == segment_rule::chunk
+                                 ? (t + 1) % options.chunk == 0
+                                 : answers.token[answers.at(b, t)] == world.delimiter();
+      ends(b, t) = ends_here ? 1 : 0;
+    }
+  return ends;
+}
+
+token_batch<edge_table> assemble(const token_world& world, const sampled_answers& answers, const reward_tables& rewards,
+                                 const policy_optimization_options& options) {
+  token_batch<edge_table> batch{};
   batch.reward.mask = answers.mask;
   batch.reward.log_policy = answers.log_policy;
   batch.reward.log_reference = answers.along(*rewards.log_reference);
@@ -30,19 +46,23 @@ token_batch<table> assemble(const sampled_answers& answers, const reward_tables&
     batch.reward.score = answers.along(*rewards.score);
     batch.reward.sequence_reward = array::row_sum(batch.reward.score);
   }
+  const token_reward_recipe& recipe = options.step.reward;
+  if (recipe.implicit_placement == reward_placement::segment_end ||
+      recipe.score_placement == reward_placement::segment_end)
+    batch.reward.segment_end = segment_ends_of(world, answers, options);
   return batch;
 }
 
 // V^pi of the accruing reward [N, 1].
-table exact_values(const token_world& world, const softmax_policy& policy, const reward_tables& rewards,
-                   const table& accruing, double beta_2) {
+edge_table exact_values(const token_world& world, const softmax_policy& policy, const reward_tables& rewards,
+                        const edge_table& accruing, double beta_2) {
   return evaluate_policy(world.tree, policy.log_policy(), *rewards.log_reference, accruing, beta_2).value;
 }
 
 }  // namespace
 
-table accruing_reward(const reward_tables& rewards, const token_reward_recipe& recipe) {
-  table sum = table::Zero(rewards.log_reference->rows(), rewards.log_reference->cols());
+edge_table accruing_reward(const reward_tables& rewards, const token_reward_recipe& recipe) {
+  edge_table sum = edge_table::Zero(rewards.log_reference->rows(), rewards.log_reference->cols());
   if (recipe.implicit != 0 && recipe.implicit_placement != reward_placement::shaping)
     sum += array::clamp(implicit_reward(*rewards.log_dpo, *rewards.log_reference, recipe.implicit),
                         -recipe.implicit_clip, recipe.implicit_clip);
@@ -62,35 +82,30 @@ std::vector<rollout_record> optimize_policy(const token_world& world, softmax_po
   answer_sampler sampler(world);
   linear_function critic(value_features);
   const bool exact = options.critic == critic_kind::exact, measured = exact || options.measure_advantages;
-  const table accruing = measured ? accruing_reward(rewards, options.step.reward) : table();
+  const edge_table accruing = measured ? accruing_reward(rewards, options.step.reward) : edge_table();
   const std::int64_t updates_each = options.epochs * ((options.batch + options.minibatch - 1) / options.minibatch);
   const double all_updates = static_cast<double>(options.iterations * updates_each);
   double updates = 0;
 
   std::vector<rollout_record> records;
   std::vector<std::int64_t> order(static_cast<std::size_t>(options.batch)), states;
-  table rows;
+  edge_table rows;
   for (std::int64_t iteration = 0; iteration < options.iterations; ++iteration) {
     if (observer && !observer(iteration * options.batch, policy)) return records;
     const sampled_answers answers = sampler.sample(policy, options.batch, rng);
-    token_batch<table> batch = assemble(answers, rewards);
-    const table known = measured ? exact_values(world, policy, rewards, accruing, options.step.reward.kl) : table();
+    token_batch<edge_table> batch = assemble(world, answers, rewards, options);
+    const edge_table known =
+        measured ? exact_values(world, policy, rewards, accruing, options.step.reward.kl) : edge_table();
     const auto value_now = [&](std::int64_t s) { return exact ? known(s, 0) : critic(s); };
     batch.value = answers.of_states(value_now);
-    const table paid_as_it_accrues = measured ? answers.along(accruing) : table();
+    const edge_table paid_as_it_accrues = measured ? answers.along(accruing) : edge_table();
     if (exact) {  // the critic of a delayed reward knows what has accrued and is not paid yet
-      const token_reward_terms<table> terms = token_reward_components(batch.reward, options.step.reward);
-      const table owed = paid_as_it_accrues - (terms.implicit + terms.sequence + terms.score);
-      for (std::int64_t b = 0; b < answers.batch; ++b) {
-        double sum = 0;
-        for (std::int64_t t = 0; t < answers.time; ++t) {
-          if (answers.mask(b, t) > 0) batch.value(b, t) += sum;
-          sum += owed(b, t);
-        }
-      }
+      const token_reward_terms<edge_table> terms = token_reward_components(batch.reward, options.step.reward);
+      const edge_table owed = paid_as_it_accrues - (terms.implicit + terms.sequence + terms.score);
+      batch.value += sum_before(owed, answers.mask);
     }
-    const token_policy_estimates<table> estimates = estimate_token_advantages(batch, options.step);
-    const token_policy_targets<table>& targets = estimates.targets;
+    const token_policy_estimates<edge_table> estimates = estimate_token_advantages(batch, options.step);
+    const token_policy_targets<edge_table>& targets = estimates.targets;
 
     rollout_record record;
     const double n = static_cast<double>(options.batch);
@@ -100,11 +115,11 @@ std::vector<rollout_record> optimize_policy(const token_world& world, softmax_po
     record.length = answers.mask.sum() / n;
     record.advantage_variance = estimates.raw_advantage.squared_deviations / estimates.raw_advantage.count;
     if (measured) {
-      const table dense = paid_as_it_accrues + estimates.terms.kl,
-                  v = answers.of_states([&](std::int64_t s) { return known(s, 0); });
-      const table truth = generalized_advantage_estimates(dense, v, answers.mask, {.gamma = 1, .lambda = 0});
-      const table raw = targets.value_target - targets.old_value;
-      record.advantage_error = masked_mean(table((raw - truth).square()), answers.mask);
+      const edge_table dense = paid_as_it_accrues + estimates.terms.kl,
+                       v = answers.of_states([&](std::int64_t s) { return known(s, 0); });
+      const edge_table truth = generalized_advantage_estimates(dense, v, answers.mask, {.gamma = 1, .lambda = 0});
+      const edge_table raw = targets.value_target - targets.old_value;
+      record.advantage_error = masked_mean(edge_table((raw - truth).square()), answers.mask);
     }
 
     std::iota(order.begin(), order.end(), 0);
@@ -114,13 +129,13 @@ std::vector<rollout_record> optimize_policy(const token_world& world, softmax_po
         const std::int64_t size = std::min(options.minibatch, options.batch - from);
         const auto chosen = std::span<const std::int64_t>(order).subspan(static_cast<std::size_t>(from),
                                                                          static_cast<std::size_t>(size));
-        const token_policy_targets<table> part = minibatch(targets, chosen);
+        const token_policy_targets<edge_table> part = minibatch(targets, chosen);
         states.clear();
         for (const std::int64_t b : chosen)
           for (std::int64_t t = 0; t < answers.time && answers.mask(b, t) > 0; ++t)
             states.push_back(answers.state[answers.at(b, t)]);
         policy.log_probabilities(states, rows);
-        table log_policy = table::Zero(size, answers.time), value = table::Zero(size, answers.time);
+        edge_table log_policy = edge_table::Zero(size, answers.time), value = edge_table::Zero(size, answers.time);
         std::int64_t k = 0;
         for (std::int64_t i = 0; i < size; ++i)
           for (std::int64_t t = 0; t < answers.time && part.mask(i, t) > 0; ++t, ++k) {
@@ -131,8 +146,8 @@ std::vector<rollout_record> optimize_policy(const token_world& world, softmax_po
           const auto figures = diagnose(log_policy, part, options.step);
           record.first_log_ratio = figures.largest_log_ratio;
         }
-        const table slope = token_policy_gradient(log_policy, part, options.step);
-        const table value_slope = exact ? table() : token_value_gradient(value, part, options.step);
+        const edge_table slope = token_policy_gradient(log_policy, part, options.step);
+        const edge_table value_slope = exact ? edge_table() : token_value_gradient(value, part, options.step);
         k = 0;
         for (std::int64_t i = 0; i < size; ++i)
           for (std::int64_t t = 0; t < answers.time && part.mask(i, t) > 0; ++t, ++k) {

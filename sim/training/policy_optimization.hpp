@@ -15,8 +15,8 @@ enum class critic_kind {
   learned,  // trained from zero on the value targets
 };
 
-/// Where segments of tokens end, for rewards paid by the segment.
-enum class segment_rule { token, chunk, delimiter, answer };
+/// Where segments of tokens end, for rewards paid by the segment: after every `chunk` tokens, or at the delimiter.
+enum class segment_rule { chunk, delimiter };
 
 struct policy_optimization_options {
   token_policy_options step{};
@@ -34,9 +34,9 @@ struct policy_optimization_options {
 
 /// What a recipe's terms are read from, edge tables [N, A] each; a recipe that does not use one may leave it null.
 struct reward_tables {
-  const table* log_reference = nullptr;
-  const table* log_dpo = nullptr;
-  const table* score = nullptr;  // of a token reward model; its sum along the answer is the sequence reward
+  const edge_table* log_reference = nullptr;
+  const edge_table* log_dpo = nullptr;
+  const edge_table* score = nullptr;  // of a token reward model; its sum along the answer is the sequence reward
 };
 
 /// One rollout's figures.
@@ -65,6 +65,6 @@ std::vector<rollout_record> optimize_policy(const token_world& world, softmax_po
 /// The reward of a recipe without its KL term as one of edges [N, A], paid as it accrues: every placement of the recipe
 /// adds up to it along an answer. \throws std::invalid_argument where a clip of the sequence reward makes that
 /// impossible
-table accruing_reward(const reward_tables& rewards, const token_reward_recipe& recipe);
+edge_table accruing_reward(const reward_tables& rewards, const token_reward_recipe& recipe);
 
 }  // namespace rto::sim

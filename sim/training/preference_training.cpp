@@ -9,6 +9,9 @@
 
 #include <rto/array/autodiff.hpp>
 #include <rto/loss/dpo_loss.hpp>
+#include <rto/loss/r_dpo_loss.hpp>
+#include <rto/loss/simpo_loss.hpp>
+#include <rto/loss/tdpo_loss.hpp>
 #include <rto/mdp/policy.hpp>
 #include <rto/preference/bradley_terry.hpp>
 
@@ -28,6 +31,17 @@ dual pair_loss(const answer_terms& w, const answer_terms& l, const preference_op
   const dual log_w(w.log_policy, 4, 0), log_l(l.log_policy, 4, 1);
   const dual log_ratio = log_w - log_l;
   const dual reference(w.log_reference - l.log_reference);
+  const dual kl_w(w.kl, 4, 2), kl_l(l.kl, 4, 3);
+  switch (o.method) {
+    case preference_method::r_dpo:
+      return r_dpo_loss(log_ratio, reference, dual(w.length() - l.length()), {.beta = o.beta, .alpha = o.alpha});
+    case preference_method::simpo:
+      return simpo_loss(dual(log_w / w.length()), dual(log_l / l.length()), {.beta = o.beta, .gamma = o.gamma});
+    case preference_method::tdpo:
+      return tdpo2_loss(log_ratio, reference, kl_w, kl_l, {.beta = o.beta, .alpha = o.alpha});
+    case preference_method::dpo:
+      break;
+  }
   return dpo_loss(log_ratio, reference, {.beta = o.beta});
 }
 
@@ -62,7 +76,7 @@ double total_weight(const std::vector<answer_pair>& pairs) {
 // The states of edges, and their log pi rows from a policy.
 struct edge_rows {
   std::vector<std::int64_t> states;
-  table log_pi;
+  edge_table log_pi;
   void compute(const softmax_policy& policy, const std::vector<answer_terms>& answers) {
     states.clear();
     for (const answer_terms& answer : answers)
@@ -73,7 +87,7 @@ struct edge_rows {
 
 }  // namespace
 
-std::vector<answer_pair> draw_preferences(const token_world& world, const table& log_policy,
+std::vector<answer_pair> draw_preferences(const token_world& world, const edge_table& log_policy,
                                           const preference_data_options& options, stream& rng) {
   std::vector<double> cumulative = answer_probabilities(world, log_policy);
   for (std::size_t k = 0; k + 1 < world.first_answer.size(); ++k)
@@ -100,7 +114,7 @@ std::vector<answer_pair> draw_preferences(const token_world& world, const table&
   return pairs;
 }
 
-std::vector<answer_pair> population_preferences(const token_world& world, const table& log_policy) {
+std::vector<answer_pair> population_preferences(const token_world& world, const edge_table& log_policy) {
   const std::vector<double> p = answer_probabilities(world, log_policy);
   const std::span<const double> rho = world.tree.start_distribution();
   std::vector<answer_pair> pairs;
@@ -137,7 +151,7 @@ void fine_tune(const token_world& world, softmax_policy& policy, const std::vect
   });
 }
 
-void optimize_preferences(const token_world& world, softmax_policy& policy, const table& log_reference,
+void optimize_preferences(const token_world& world, softmax_policy& policy, const edge_table& log_reference,
                           const std::vector<answer_pair>& pairs, const preference_options& options, stream& rng) {
   const std::int64_t actions = policy.actions();
   const bool divergence = options.method == preference_method::tdpo;
@@ -183,8 +197,8 @@ void optimize_preferences(const token_world& world, softmax_policy& policy, cons
   });
 }
 
-table fit_token_reward(const token_world& world, const indexed_features& features,
-                       const std::vector<answer_pair>& pairs, const preference_options& options, stream& rng) {
+edge_table fit_token_reward(const token_world& world, const indexed_features& features,
+                            const std::vector<answer_pair>& pairs, const preference_options& options, stream& rng) {
   linear_function score(features);
   std::vector<std::int64_t> winner, loser;
   run_epochs(pairs, options, rng, [&](const std::vector<answer_pair>& part, double rate) {
@@ -202,7 +216,7 @@ table fit_token_reward(const token_world& world, const indexed_features& feature
     }
     score.step(rate);
   });
-  table reward(world.tree.states(), world.tree.actions());
+  edge_table reward(world.tree.states(), world.tree.actions());
   for (std::int64_t item = 0; item < reward.size(); ++item) reward.data()[item] = score(item);
   return reward;
 }

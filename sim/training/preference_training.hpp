@@ -19,11 +19,11 @@ struct preference_data_options {
 };
 
 /// Pairs of independent answers of `log_policy` to one prompt, labelled by Bradley-Terry under the true reward.
-std::vector<answer_pair> draw_preferences(const token_world& world, const table& log_policy,
+std::vector<answer_pair> draw_preferences(const token_world& world, const edge_table& log_policy,
                                           const preference_data_options& options, stream& rng);
 
 /// All pairs of answers to one prompt of a small world, weighted as an infinite sample of `log_policy` would be.
-std::vector<answer_pair> population_preferences(const token_world& world, const table& log_policy);
+std::vector<answer_pair> population_preferences(const token_world& world, const edge_table& log_policy);
 
 enum class preference_method { dpo, r_dpo, simpo, tdpo };
 
@@ -42,12 +42,12 @@ void fine_tune(const token_world& world, softmax_policy& policy, const std::vect
                const preference_options& options, stream& rng);
 
 /// One of the methods on `policy`, in place. \param log_reference [N, A]
-void optimize_preferences(const token_world& world, softmax_policy& policy, const table& log_reference,
+void optimize_preferences(const token_world& world, softmax_policy& policy, const edge_table& log_reference,
                           const std::vector<answer_pair>& pairs, const preference_options& options, stream& rng);
 
 /// A token reward model r(s,a) whose sums over answers fit the pairs by Bradley-Terry maximum likelihood.
 /// \param features of edges \returns [N, A], reward units
-table fit_token_reward(const token_world& world, const indexed_features& features,
-                       const std::vector<answer_pair>& pairs, const preference_options& options, stream& rng);
+edge_table fit_token_reward(const token_world& world, const indexed_features& features,
+                            const std::vector<answer_pair>& pairs, const preference_options& options, stream& rng);
 
 }  // namespace rto::sim

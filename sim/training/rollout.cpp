@@ -6,8 +6,8 @@
 
 namespace rto::sim {
 
-table sampled_answers::along(const table& edge) const {
-  table out = table::Zero(batch, time);
+edge_table sampled_answers::along(const edge_table& edge) const {
+  edge_table out = edge_table::Zero(batch, time);
   const std::int64_t actions = edge.cols();
   for (std::size_t i = 0; i < state.size(); ++i)
     if (state[i] >= 0) out.data()[i] = edge.data()[state[i] * actions + token[i]];
@@ -29,8 +29,8 @@ sampled_answers answer_sampler::sample(const softmax_policy& policy, std::int64_
   const auto size = static_cast<std::size_t>(batch * time);
   out.state.assign(size, -1);
   out.token.assign(size, -1);
-  out.mask = table::Zero(batch, time);
-  out.log_policy = table::Zero(batch, time);
+  out.mask = edge_table::Zero(batch, time);
+  out.log_policy = edge_table::Zero(batch, time);
   ++now_;
 
   // Step by step over the whole batch: the rows of all states first met at a step are computed together.
@@ -50,7 +50,7 @@ sampled_answers answer_sampler::sample(const softmax_policy& policy, std::int64_
              static_cast<std::int64_t>(prompts.size()));
 
   std::vector<std::int64_t> fresh;
-  table rows;
+  edge_table rows;
   for (std::int64_t t = 0; t < time; ++t) {
     fresh.clear();
     for (const std::int64_t s : state)
@@ -60,7 +60,7 @@ sampled_answers answer_sampler::sample(const softmax_policy& policy, std::int64_
       }
     if (!fresh.empty()) {
       policy.log_probabilities(fresh, rows);
-      const table p = rows.exp();
+      const edge_table p = rows.exp();
       for (std::size_t i = 0; i < fresh.size(); ++i) {
         double sum = 0;
         for (std::int64_t a = 0; a < actions; ++a) {

@@ -11,15 +11,15 @@ namespace rto::sim {
 struct sampled_answers {
   std::int64_t batch = 0, time = 0;
   std::vector<std::int64_t> state, token;  // [batch, time]
-  table mask;                              // [batch, time]
-  table log_policy;                        // [batch, time] of the sampling policy, 0 in the padding
+  edge_table mask;                         // [batch, time]
+  edge_table log_policy;                   // [batch, time] of the sampling policy, 0 in the padding
 
   std::size_t at(std::int64_t b, std::int64_t t) const { return static_cast<std::size_t>(b * time + t); }
   /// Entries of an edge table [N, A] along the answers, 0 in the padding.
-  table along(const table& edge) const;
+  edge_table along(const edge_table& edge) const;
   /// Entries of a state column along the answers, 0 in the padding.
-  template <class F> table of_states(const F& value) const {
-    table out = table::Zero(batch, time);
+  template <class F> edge_table of_states(const F& value) const {
+    edge_table out = edge_table::Zero(batch, time);
     for (std::size_t i = 0; i < state.size(); ++i)
       if (state[i] >= 0) out.data()[i] = value(state[i]);
     return out;

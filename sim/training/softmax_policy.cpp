@@ -8,9 +8,9 @@
 
 namespace rto::sim {
 
-void softmax_policy::log_probabilities(std::span<const std::int64_t> states, table& out) const {
+void softmax_policy::log_probabilities(std::span<const std::int64_t> states, edge_table& out) const {
   const std::int64_t n = static_cast<std::int64_t>(states.size()), a = actions();
-  table logits(n, a);
+  edge_table logits(n, a);
   for (std::int64_t i = 0; i < n; ++i)
     for (std::int64_t token = 0; token < a; ++token) {
       const std::int64_t item = states[static_cast<std::size_t>(i)] * a + token;
@@ -19,10 +19,10 @@ void softmax_policy::log_probabilities(std::span<const std::int64_t> states, tab
   out = log_softmax(logits);
 }
 
-table softmax_policy::log_policy() const {
+edge_table softmax_policy::log_policy() const {
   std::vector<std::int64_t> all(static_cast<std::size_t>(base_->rows()));
   std::iota(all.begin(), all.end(), 0);
-  table out;
+  edge_table out;
   log_probabilities(all, out);
   return out;
 }

@@ -11,16 +11,16 @@ namespace rto::sim {
 class softmax_policy {
  public:
   /// \param base log-probabilities [N, A], held by reference  \param features of edges, item s A + a; by reference
-  softmax_policy(const table& base, const indexed_features& features)
+  softmax_policy(const edge_table& base, const indexed_features& features)
       : base_(&base), features_(&features), weights_(features.parameters) {}
-  softmax_policy(table&&, const indexed_features&) = delete;
+  softmax_policy(edge_table&&, const indexed_features&) = delete;
 
   std::int64_t actions() const { return base_->cols(); }
 
   /// log pi(.|s) of the states given. \param out [states, A]
-  void log_probabilities(std::span<const std::int64_t> states, table& out) const;
+  void log_probabilities(std::span<const std::int64_t> states, edge_table& out) const;
   /// log pi [N, A].
-  table log_policy() const;
+  edge_table log_policy() const;
 
   /// Adds slope * d log pi(token|s) / dw, given log pi(.|s).
   void add_log_probability_gradient(std::int64_t state, std::int64_t token, double slope, const double* log_pi);
@@ -33,7 +33,7 @@ class softmax_policy {
   trainable_parameters& weights() { return weights_; }
 
  private:
-  const table* base_;
+  const edge_table* base_;
   const indexed_features* features_;
   trainable_parameters weights_;
 };

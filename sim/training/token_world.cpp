@@ -31,13 +31,13 @@ struct feature_numbering {
 };
 
 // A table [N, A] of random effects: those of the features, and one for every edge, with `share` of the variance.
-table draw_effects(const indexed_features& features, std::int64_t states, std::int64_t actions, double share,
-                   stream& rng) {
+edge_table draw_effects(const indexed_features& features, std::int64_t states, std::int64_t actions, double share,
+                        stream& rng) {
   boost::random::normal_distribution<double> normal;
   std::vector<double> effect(static_cast<std::size_t>(features.parameters));
   const double of_feature = std::sqrt((1 - share) / static_cast<double>(features.active)), of_edge = std::sqrt(share);
   for (double& e : effect) e = of_feature * normal(rng);
-  table x(states, actions);
+  edge_table x(states, actions);
   for (std::int64_t item = 0; item < features.items; ++item) {
     double sum = of_edge * normal(rng);
     for (const std::int32_t k : features.of(item)) sum += effect[static_cast<std::size_t>(k)];
@@ -138,7 +138,7 @@ void answer_edges(const token_world& world, std::int64_t place, std::vector<std:
   std::reverse(edges.begin(), edges.end());
 }
 
-std::vector<double> answer_sums(const token_world& world, const table& edge) {
+std::vector<double> answer_sums(const token_world& world, const edge_table& edge) {
   const token_trie& tree = world.tree;
   const std::int64_t actions = tree.actions();
   std::vector<double> before(static_cast<std::size_t>(tree.states()), 0.0);  // along the prefix
@@ -153,7 +153,7 @@ std::vector<double> answer_sums(const token_world& world, const table& edge) {
   return sums;
 }
 
-std::vector<double> answer_probabilities(const token_world& world, const table& log_policy) {
+std::vector<double> answer_probabilities(const token_world& world, const edge_table& log_policy) {
   std::vector<double> p = answer_sums(world, log_policy);
   for (double& x : p) x = std::exp(x);
   return p;

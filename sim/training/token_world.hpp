@@ -11,7 +11,8 @@
 
 namespace rto::sim {
 
-using table = eigen_array<double>;
+/// Numbers of states and tokens [N, A], of states [N, 1], or of sampled tokens [batch, time].
+using edge_table = eigen_array<double>;
 
 struct token_world_shape {
   std::int64_t tokens = 5;   // A, the last one ends the answer; token 0 is the delimiter
@@ -26,8 +27,8 @@ struct token_world_shape {
 /// and of one effect of its own; the pretrained model's logits are made alike.
 struct token_world {
   token_trie tree;
-  table log_pretrained;              // [N, A]
-  table reward;                      // r(s, a) [N, A], reward units (nats of Bradley-Terry)
+  edge_table log_pretrained;         // [N, A]
+  edge_table reward;                 // r(s, a) [N, A], reward units (nats of Bradley-Terry)
   indexed_features edge_features;    // of (s, a), item s A + a: the four effects
   indexed_features state_features;   // of s: prompt, last token, position, (prompt, position), (prompt, last token)
   std::vector<std::int64_t> prompt;  // [N] of each state
@@ -50,9 +51,9 @@ token_world make_token_world(const token_world_shape& shape, stream& rng);
 void answer_edges(const token_world& world, std::int64_t place, std::vector<std::int64_t>& edges);
 
 /// Sums of an edge quantity along every answer, in the order of `answers`. \param edge [N, A]
-std::vector<double> answer_sums(const token_world& world, const table& edge);
+std::vector<double> answer_sums(const token_world& world, const edge_table& edge);
 
 /// P(y | x) of every answer, in the order of `answers`; sums to one for each prompt. \param log_policy [N, A]
-std::vector<double> answer_probabilities(const token_world& world, const table& log_policy);
+std::vector<double> answer_probabilities(const token_world& world, const edge_table& log_policy);
 
 }  // namespace rto::sim

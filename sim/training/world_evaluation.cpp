@@ -9,7 +9,7 @@
 
 namespace rto::sim {
 
-policy_figures figures_of(const token_world& world, const table& log_policy, const table& log_reference) {
+policy_figures figures_of(const token_world& world, const edge_table& log_policy, const edge_table& log_reference) {
   const std::vector<double> log_p = answer_sums(world, log_policy), log_q = answer_sums(world, log_reference);
   const std::span<const double> rho = world.tree.start_distribution();
   policy_figures figures;
@@ -25,7 +25,7 @@ policy_figures figures_of(const token_world& world, const table& log_policy, con
   return figures;
 }
 
-double expected_sum_along(const token_world& world, const table& log_policy, const table& edge) {
+double expected_sum_along(const token_world& world, const edge_table& log_policy, const edge_table& edge) {
   const std::vector<double> p = answer_probabilities(world, log_policy), r = answer_sums(world, edge);
   const std::span<const double> rho = world.tree.start_distribution();
   double sum = 0;
@@ -36,7 +36,7 @@ double expected_sum_along(const token_world& world, const table& log_policy, con
   return sum;
 }
 
-double optimal_objective(const token_world& world, const table& log_reference, double beta) {
+double optimal_objective(const token_world& world, const edge_table& log_reference, double beta) {
   return plan(world.tree, log_reference, world.reward, {.beta = beta}).objective;
 }
 

@@ -16,13 +16,13 @@ struct policy_figures {
 };
 
 /// \param log_policy, log_reference [N, A]
-policy_figures figures_of(const token_world& world, const table& log_policy, const table& log_reference);
+policy_figures figures_of(const token_world& world, const edge_table& log_policy, const edge_table& log_reference);
 
 /// E of an edge reward summed along the answer, e.g. of a proxy. \param edge [N, A]
-double expected_sum_along(const token_world& world, const table& log_policy, const table& edge);
+double expected_sum_along(const token_world& world, const edge_table& log_policy, const edge_table& edge);
 
 /// J* of the true reward at KL coefficient `beta` > 0 to the reference.
-double optimal_objective(const token_world& world, const table& log_reference, double beta);
+double optimal_objective(const token_world& world, const edge_table& log_reference, double beta);
 
 /// Who wins a comparison of two answers to one prompt.
 enum class judge {
