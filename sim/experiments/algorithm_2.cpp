@@ -224,7 +224,7 @@ conclusion conclude(const settings& s, const outcomes& results) {
       1e-12, static_cast<double>(results.count() - exact.count())));
   c.figures.push_back(f);
   c.notes.push_back(
-      {note::kind::remark, "What RTO can and cannot gain over DPO",
+      {note::kind::finding, "What RTO can and cannot gain over DPO",
        "Both maximise the same learned reward; RTO at the temperature &beta;&beta;<sub>2</sub>/&beta;<sub>1</sub> "
        "instead of &beta;. With &beta;<sub>1</sub> = &beta;<sub>2</sub> its optimum is the DPO policy itself, and a "
        "gain in J at another temperature is mostly the gain of that temperature."});

@@ -214,7 +214,7 @@ conclusion conclude(const settings& s, const outcomes& results) {
   effect.panels.push_back(difference);
   c.figures = {proxy, effect, truth};
   c.tables.push_back(t);
-  c.notes.push_back({note::kind::remark, "Token rewards help the critic, not the objective",
+  c.notes.push_back({note::kind::finding, "Token rewards help the critic, not the objective",
                      "Both rewards add up to the same number along every answer. An exact critic of DPPO knows what "
                      "has accrued and is not "
                      "paid yet, its temporal differences are those of RTO, and so is every generalised advantage "

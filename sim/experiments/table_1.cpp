@@ -208,7 +208,7 @@ conclusion conclude(const settings& s, const outcomes& results) {
     c.figures.front().panels.push_back(subopt);
   }
   c.notes.push_back(
-      {note::kind::remark, "One objective, two credit assignments",
+      {note::kind::finding, "One objective, two credit assignments",
        "At matched temperature RTO and DPPO maximise the same objective (docs/mathematics.md 13.5), so a difference "
        "between them is one of critics and of finite training, not of the reward. PPO uses a reward model that was "
        "fitted "

@@ -38,9 +38,9 @@ token_world small_world(std::uint64_t seed = 1, std::int64_t tokens = 3, std::in
       {.tokens = tokens, .horizon = horizon, .prompts = 2, .reward_deviation = deviation, .unexplained = 0.3}, rng);
 }
 
-table random_log_policy(const token_world& world, stream& rng) {
+edge_table random_log_policy(const token_world& world, stream& rng) {
   boost::random::normal_distribution<double> normal;
-  table logits(world.tree.states(), world.tree.actions());
+  edge_table logits(world.tree.states(), world.tree.actions());
   for (std::int64_t i = 0; i < logits.size(); ++i) logits.data()[i] = normal(rng);
   return rto::log_softmax(logits);
 }
@@ -67,7 +67,7 @@ void check_frequencies(const std::vector<double>& counts, const std::vector<doub
   }
 }
 
-reward_tables tables(const token_world& world, const table* log_dpo = nullptr) {
+reward_tables tables(const token_world& world, const edge_table* log_dpo = nullptr) {
   return {.log_reference = &world.log_pretrained, .log_dpo = log_dpo, .score = &world.reward};
 }
 
@@ -104,7 +104,7 @@ TEST_CASE("answer probabilities of any policy sum to one for each prompt, and th
   stream rng(2);
   for (const double deviation : {0.25, 2.0}) {
     const token_world world = small_world(3, 4, 4, deviation);
-    for (const table& log_policy : {world.log_pretrained, random_log_policy(world, rng)}) {
+    for (const edge_table& log_policy : {world.log_pretrained, random_log_policy(world, rng)}) {
       const std::vector<double> p = answer_probabilities(world, log_policy);
       std::vector<double> total(2, 0.0);
       for (std::size_t i = 0; i < p.size(); ++i) total[prompt_of(world, i)] += p[i];
@@ -143,7 +143,7 @@ TEST_CASE("sampled answers have the frequencies of their probabilities and walk 
   stream rng(5);
   softmax_policy policy(world.log_pretrained, world.edge_features);
   move_randomly(policy, rng);
-  const table log_policy = policy.log_policy();
+  const edge_table log_policy = policy.log_policy();
   const std::vector<double> p = answer_probabilities(world, log_policy);
   answer_sampler sampler(world);
   std::map<std::int64_t, std::size_t> place;
@@ -183,12 +183,12 @@ TEST_CASE("a softmax policy is its base at zero weights, and its gradients are t
   const token_world world = small_world();
   stream rng(6);
   const indexed_features tabular = tabular_features(edges_of(world));
-  const table reference = random_log_policy(world, rng);
+  const edge_table reference = random_log_policy(world, rng);
   for (const indexed_features* features : {&tabular, &world.edge_features}) {
     softmax_policy policy(world.log_pretrained, *features);
     CHECK(distance(policy.log_policy(), world.log_pretrained) <= identity);
     move_randomly(policy, rng);
-    const table log_pi = policy.log_policy();
+    const edge_table log_pi = policy.log_policy();
     for (const std::int64_t s : {std::int64_t{0}, world.tree.states() / 2, world.tree.states() - 1})
       for (std::int64_t a = 0; a < world.tree.actions(); ++a) {
         softmax_policy of_token = policy, of_divergence = policy;
@@ -203,7 +203,7 @@ TEST_CASE("a softmax policy is its base at zero weights, and its gradients are t
           for (const int side : {0, 1}) {
             softmax_policy moved = policy;
             moved.weights().set(i, policy.weights()[i] + (side == 0 ? h : -h));
-            table row;
+            edge_table row;
             moved.log_probabilities(state, row);
             log_p[side] = row(0, a);
             kl[side] = (reference.row(s).exp() * (reference.row(s) - row.row(0))).sum();
@@ -322,7 +322,7 @@ TEST_CASE("the figures of a policy are those of policy evaluation and of its occ
   const token_world world = small_world(11, 3, 4);
   stream rng(12);
   for (int i = 0; i < 3; ++i) {
-    const table log_policy = random_log_policy(world, rng);
+    const edge_table log_policy = random_log_policy(world, rng);
     const policy_figures got = figures_of(world, log_policy, world.log_pretrained);
     const auto visits = rto::occupancy(world.tree, log_policy);
     CHECK(close(got.reward, (visits.state_action_visits * world.reward).sum(), identity));
@@ -333,8 +333,8 @@ TEST_CASE("the figures of a policy are those of policy evaluation and of its occ
                   rto::evaluate_policy(world.tree, log_policy, world.log_pretrained, world.reward, beta).objective,
                   identity));
     CHECK(close(expected_sum_along(world, log_policy, world.reward), got.reward, identity));
-    CHECK(close(expected_sum_along(world, log_policy, table::Ones(log_policy.rows(), log_policy.cols())), got.length,
-                identity));
+    CHECK(close(expected_sum_along(world, log_policy, edge_table::Ones(log_policy.rows(), log_policy.cols())),
+                got.length, identity));
     const auto best = rto::plan(world.tree, world.log_pretrained, world.reward, {.beta = 0.3});
     const double optimum = optimal_objective(world, world.log_pretrained, 0.3);
     CHECK(close(optimum, figures_of(world, best.log_policy, world.log_pretrained).objective(0.3), identity));
@@ -345,15 +345,15 @@ TEST_CASE("the figures of a policy are those of policy evaluation and of its occ
 TEST_CASE("every placement of a recipe adds up to the accruing reward along an answer") {
   const token_world world = small_world();
   stream rng(13);
-  const table log_dpo = random_log_policy(world, rng);
+  const edge_table log_dpo = random_log_policy(world, rng);
   softmax_policy policy(world.log_pretrained, world.edge_features);
   const sampled_answers answers = answer_sampler(world).sample(policy, 50, rng);
-  const rto::token_reward_inputs<table> in{.mask = answers.mask,
-                                           .log_policy = answers.log_policy,
-                                           .log_reference = answers.along(world.log_pretrained),
-                                           .log_dpo = answers.along(log_dpo),
-                                           .sequence_reward = rto::array::row_sum(answers.along(world.reward)),
-                                           .score = answers.along(world.reward)};
+  const rto::token_reward_inputs<edge_table> in{.mask = answers.mask,
+                                                .log_policy = answers.log_policy,
+                                                .log_reference = answers.along(world.log_pretrained),
+                                                .log_dpo = answers.along(log_dpo),
+                                                .sequence_reward = rto::array::row_sum(answers.along(world.reward)),
+                                                .score = answers.along(world.reward)};
   using rto::reward_placement;
   for (const rto::token_reward_recipe& recipe :
        {rto::rto_reward(0.3, 0), rto::dppo_reward(0.3, 0), rto::ppo_reward(0), rto::tppo_reward(0),
@@ -361,9 +361,9 @@ TEST_CASE("every placement of a recipe adds up to the accruing reward along an a
         rto::token_reward_recipe{.implicit = 0.3, .implicit_clip = 0.1, .score = -0.5},
         rto::token_reward_recipe{.score = 1, .score_placement = reward_placement::shaping},
         rto::token_reward_recipe{.score = 1, .score_placement = reward_placement::last_token}}) {
-    const table paid = rto::token_reward(in, recipe),
-                accrues = answers.along(accruing_reward(tables(world, &log_dpo), recipe));
-    const table total = rto::array::row_sum(paid), want = rto::array::row_sum(accrues);
+    const edge_table paid = rto::token_reward(in, recipe),
+                     accrues = answers.along(accruing_reward(tables(world, &log_dpo), recipe));
+    const edge_table total = rto::array::row_sum(paid), want = rto::array::row_sum(accrues);
     CHECK(distance(total, want) <= identity);
   }
   CHECK_THROWS_AS(accruing_reward(tables(world), {.sequence = 1, .sequence_clip = 10}), std::invalid_argument);
@@ -372,7 +372,7 @@ TEST_CASE("every placement of a recipe adds up to the accruing reward along an a
 TEST_CASE("with an exact critic dense and delayed rewards have one advantage, whatever lambda is") {
   const token_world world = small_world(14);
   stream rng(15);
-  const table log_dpo = random_log_policy(world, rng);
+  const edge_table log_dpo = random_log_policy(world, rng);
   const indexed_features features = tabular_features(edges_of(world));
   const auto train = [&](const rto::token_reward_recipe& recipe, double lambda, critic_kind critic) {
     softmax_policy policy(world.log_pretrained, features);
@@ -442,11 +442,11 @@ TEST_CASE("RTO's optimum is that of the true reward at beta beta_2 / beta_1, and
   const auto preferred = rto::plan(world.tree, world.log_pretrained, world.reward, {.beta = beta});
   const auto optimum = rto::plan(world.tree, world.log_pretrained, world.reward, {.beta = effective});
   const reward_tables rewards = tables(world, &preferred.log_policy);
-  const table accruing = accruing_reward(rewards, rto::rto_reward(beta_1, beta_2));
+  const edge_table accruing = accruing_reward(rewards, rto::rto_reward(beta_1, beta_2));
   const auto of_rto = rto::plan(world.tree, world.log_pretrained, accruing, {.beta = beta_2});
   CHECK(distance(of_rto.log_policy, optimum.log_policy) <= 16 * identity);  // two plans, one after the other
 
-  const auto objective = [&](const table& log_policy) {
+  const auto objective = [&](const edge_table& log_policy) {
     return figures_of(world, log_policy, world.log_pretrained).objective(effective);
   };
   const double before = objective(world.log_pretrained);
@@ -488,7 +488,7 @@ TEST_CASE("DPO on the population finds the optimum at its beta, and a reward mod
   CHECK(distance(policy.log_policy(), optimum.log_policy) < 1e-4);  // how far 1500 steps of Adam come
   CHECK(distance(world.log_pretrained, optimum.log_policy) > 0.1);
 
-  const table reward = fit_token_reward(world, features, pairs, options, rng);
+  const edge_table reward = fit_token_reward(world, features, pairs, options, rng);
   const std::vector<double> got = answer_sums(world, reward);
   for (const answer_pair& pair : pairs) {
     const auto i = static_cast<std::size_t>(pair.winner), j = static_cast<std::size_t>(pair.loser);
