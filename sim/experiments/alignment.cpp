@@ -87,16 +87,16 @@ settings_schema alignment_settings(per_level<std::int64_t> iterations) {
 
 json alignment_point(const settings& s) {
   json point;
-  for (const setting& one : alignment_settings({1, 1, 1})) switch (one.type) {
-      case setting_type::integer:
-        point[one.key] = s.integer(one.key);
-        break;
-      case setting_type::real:
-        point[one.key] = s.real(one.key);
-        break;
-      default:
-        point[one.key] = s.text(one.key);
+  for (const setting& common : alignment_settings({1, 1, 1})) {
+    const auto own = std::find_if(s.schema().begin(), s.schema().end(),
+                                  [&](const setting& one) { return one.key == common.key && !one.list; });
+    if (own == s.schema().end()) continue;  // a grid of the claim's own
+    switch (common.type) {
+      case setting_type::integer: point[common.key] = s.integer(common.key); break;
+      case setting_type::real: point[common.key] = s.real(common.key); break;
+      default: point[common.key] = s.text(common.key);
     }
+  }
   return point;
 }
 

@@ -27,7 +27,7 @@ const alignment_method& find_method(const std::string& id);
 /// Settings that the experiments share; the paper's (appendix D.2) are the defaults where they carry over.
 /// \param iterations rollouts of a run
 settings_schema alignment_settings(per_level<std::int64_t> iterations);
-/// Their values, as fields of a point.
+/// Their values, as fields of a point; those that the claim turned into lists are left to it.
 json alignment_point(const settings& s);
 
 /// One data set: the world, preferences, the SFT policy, the DPO policy and the reward model learned from it.

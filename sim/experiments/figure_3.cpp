@@ -29,21 +29,10 @@ settings_schema make_schema() {
   return schema;
 }
 
-// The common settings with these values of critic and lambda.
 json point_of(const settings& s, const std::string& critic, double lambda) {
-  json point;
-  for (const setting& one : alignment_settings({1, 1, 1})) {
-    if (one.key == "critic")
-      point[one.key] = critic;
-    else if (one.key == "lambda")
-      point[one.key] = lambda;
-    else if (one.type == setting_type::integer)
-      point[one.key] = s.integer(one.key);
-    else if (one.type == setting_type::real)
-      point[one.key] = s.real(one.key);
-    else
-      point[one.key] = s.text(one.key);
-  }
+  json point = alignment_point(s);
+  point["critic"] = critic;
+  point["lambda"] = lambda;
   point["parametrization"] = s.text("parametrization");
   return point;
 }
