@@ -4,7 +4,9 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 
+#include <rto/mdp/policy.hpp>
 #include <rto/planning/kl_regularized_planning.hpp>
 
 namespace rto::sim {
@@ -64,6 +66,7 @@ settings_schema alignment_settings(per_level<std::int64_t> iterations) {
       integer("pairs", "preference pairs", {2000, 10000, 10000}, {1}),
       real("label_noise", "probability that a label is flipped, besides Bradley-Terry's own noise", {0, 0, 0},
            {0, 0.5}),
+      real("coverage", "factor on the probability of token A - 2 in the preference data", {1, 1, 1}, {0, 1}),
       real("beta", "KL coefficient of DPO", {0.1, 0.1, 0.1}, {1e-4, 100}),
       real("beta_1", "coefficient of the implicit token reward", {0.1, 0.1, 0.1}, {1e-4, 100}),
       real("beta_3", "coefficient of the sequence reward of rto_terminal", {1, 1, 1}, {0, 100}),
@@ -92,9 +95,14 @@ json alignment_point(const settings& s) {
                                   [&](const setting& one) { return one.key == common.key && !one.list; });
     if (own == s.schema().end()) continue;  // a grid of the claim's own
     switch (common.type) {
-      case setting_type::integer: point[common.key] = s.integer(common.key); break;
-      case setting_type::real: point[common.key] = s.real(common.key); break;
-      default: point[common.key] = s.text(common.key);
+      case setting_type::integer:
+        point[common.key] = s.integer(common.key);
+        break;
+      case setting_type::real:
+        point[common.key] = s.real(common.key);
+        break;
+      default:
+        point[common.key] = s.text(common.key);
     }
   }
   return point;
@@ -121,8 +129,10 @@ alignment::alignment(const json& point, stream& rng)
       tabular_states_(tabular_features(world_.tree.states())) {
   training_.step.advantage.lambda = point["lambda"];
   training_.step.surrogate.clip = point["clip"];
-  pairs_ = draw_preferences(world_, world_.log_pretrained,
-                            {.pairs = point["pairs"], .label_noise = point["label_noise"]}, rng);
+  edge_table log_data = world_.log_pretrained;  // of the policy whose answers were compared
+  log_data.col(log_data.cols() - 2) += std::log(point["coverage"].get<double>());
+  log_data = log_softmax(log_data);
+  pairs_ = draw_preferences(world_, log_data, {.pairs = point["pairs"], .label_noise = point["label_noise"]}, rng);
   softmax_policy sft(world_.log_pretrained, edge_features());
   fine_tune(world_, sft, pairs_, preferences_, rng);
   reference_ = sft.log_policy();
