@@ -238,14 +238,16 @@ def main():
             run, version = make_run_jax(world, o.x64)
             precision = "float64" if o.x64 else "float32"
         run(0)
-        seconds = []
+        seconds, cpu = [], []
         for seed in range(1, o.runs + 1):
-            start = time.perf_counter()
+            start, start_cpu = time.perf_counter(), time.process_time()
             rewards = run(seed)
             seconds.append(time.perf_counter() - start)
+            cpu.append(time.process_time() - start_cpu)
         samples = ITERATIONS * BATCH
         print(json.dumps({"name": peer, "version": version, "precision": precision,
-                          "samples_per_second": [samples / s for s in seconds],
+                          "samples_per_second": [samples / s for s in cpu],
+                          "samples_per_wall_second": [samples / s for s in seconds],
                           "first_reward": float(rewards[0]), "last_reward": float(rewards[-1])}), flush=True)
 
 

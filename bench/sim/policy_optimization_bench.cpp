@@ -18,7 +18,7 @@ constexpr double beta_1 = 0.1;
 struct trained_world {
   stream rng{1};
   token_world world = make_token_world({}, rng);
-  table log_dpo = rto::policy_from_logits(table(world.log_pretrained + world.reward / beta_1));
+  edge_table log_dpo = rto::policy_from_logits(edge_table(world.log_pretrained + world.reward / beta_1));
 };
 
 // The recipe of RTO with a learned critic: 100 rollouts of 256 answers, two epochs in minibatches of 16.
@@ -26,9 +26,9 @@ void optimize(benchmark::State& state, const trained_world& w, const indexed_fea
               const indexed_features& value_features) {
   const reward_tables rewards{.log_reference = &w.world.log_pretrained, .log_dpo = &w.log_dpo};
   const policy_optimization_options options{};
-  stream rng(2);
   double first = 0, last = 0;
   for (auto _ : state) {
+    stream rng(2);
     softmax_policy policy(w.world.log_pretrained, policy_features);
     const auto records = optimize_policy(w.world, policy, value_features, rewards, options, rng);
     first = records.front().reward;

@@ -89,7 +89,7 @@ std::vector<rollout_record> optimize_policy(const token_world& world, softmax_po
 
   std::vector<rollout_record> records;
   std::vector<std::int64_t> order(static_cast<std::size_t>(options.batch)), states;
-  edge_table rows;
+  edge_table rows, probabilities;
   for (std::int64_t iteration = 0; iteration < options.iterations; ++iteration) {
     if (observer && !observer(iteration * options.batch, policy)) return records;
     const sampled_answers answers = sampler.sample(policy, options.batch, rng);
@@ -135,6 +135,7 @@ std::vector<rollout_record> optimize_policy(const token_world& world, softmax_po
           for (std::int64_t t = 0; t < answers.time && answers.mask(b, t) > 0; ++t)
             states.push_back(answers.state[answers.at(b, t)]);
         policy.log_probabilities(states, rows);
+        probabilities = rows.exp();
         edge_table log_policy = edge_table::Zero(size, answers.time), value = edge_table::Zero(size, answers.time);
         std::int64_t k = 0;
         for (std::int64_t i = 0; i < size; ++i)
@@ -154,7 +155,7 @@ std::vector<rollout_record> optimize_policy(const token_world& world, softmax_po
             const std::int64_t s = states[static_cast<std::size_t>(k)];
             if (slope(i, t) != 0)
               policy.add_log_probability_gradient(s, answers.token[answers.at(chosen[static_cast<std::size_t>(i)], t)],
-                                                  slope(i, t), &rows(k, 0));
+                                                  slope(i, t), &probabilities(k, 0));
             if (!exact) critic.add_gradient(s, value_slope(i, t));
           }
         const double left = 1 - updates / all_updates;

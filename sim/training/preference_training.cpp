@@ -76,12 +76,13 @@ double total_weight(const std::vector<answer_pair>& pairs) {
 // The states of edges, and their log pi rows from a policy.
 struct edge_rows {
   std::vector<std::int64_t> states;
-  edge_table log_pi;
+  edge_table log_pi, pi;
   void compute(const softmax_policy& policy, const std::vector<answer_terms>& answers) {
     states.clear();
     for (const answer_terms& answer : answers)
       for (const std::int64_t item : answer.edges) states.push_back(item / policy.actions());
     policy.log_probabilities(states, log_pi);
+    pi = log_pi.exp();
   }
 };
 
@@ -144,7 +145,7 @@ void fine_tune(const token_world& world, softmax_policy& policy, const std::vect
     for (const answer_terms& answer : answers)
       for (const std::int64_t item : answer.edges) {
         const std::int64_t state = rows.states[static_cast<std::size_t>(k)];
-        policy.add_log_probability_gradient(state, item % policy.actions(), -1 / tokens, &rows.log_pi(k, 0));
+        policy.add_log_probability_gradient(state, item % policy.actions(), -1 / tokens, &rows.pi(k, 0));
         ++k;
       }
     policy.step(rate);
@@ -186,9 +187,8 @@ void optimize_preferences(const token_world& world, softmax_policy& policy, cons
                      kl_slope = scale * slopes(static_cast<Eigen::Index>(2 + side));
         for (const std::int64_t item : answers[2 * i + side].edges) {
           const std::int64_t state = item / actions;
-          policy.add_log_probability_gradient(state, item % actions, slope, &rows.log_pi(k, 0));
-          if (divergence)
-            policy.add_reference_kl_gradient(state, kl_slope, &rows.log_pi(k, 0), &log_reference(state, 0));
+          policy.add_log_probability_gradient(state, item % actions, slope, &rows.pi(k, 0));
+          if (divergence) policy.add_reference_kl_gradient(state, kl_slope, &rows.pi(k, 0), &log_reference(state, 0));
           ++k;
         }
       }

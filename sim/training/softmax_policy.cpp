@@ -10,13 +10,13 @@ namespace rto::sim {
 
 void softmax_policy::log_probabilities(std::span<const std::int64_t> states, edge_table& out) const {
   const std::int64_t n = static_cast<std::int64_t>(states.size()), a = actions();
-  edge_table logits(n, a);
+  out.resize(n, a);
   for (std::int64_t i = 0; i < n; ++i)
     for (std::int64_t token = 0; token < a; ++token) {
       const std::int64_t item = states[static_cast<std::size_t>(i)] * a + token;
-      logits(i, token) = base_->data()[item] + features_->value(weights_, item);
+      out(i, token) = base_->data()[item] + features_->value(weights_, item);
     }
-  out = log_softmax(logits);
+  out = log_softmax(out);
 }
 
 edge_table softmax_policy::log_policy() const {
@@ -28,17 +28,17 @@ edge_table softmax_policy::log_policy() const {
 }
 
 void softmax_policy::add_log_probability_gradient(std::int64_t state, std::int64_t token, double slope,
-                                                  const double* log_pi) {
+                                                  const double* pi) {
   const std::int64_t a = actions();
   for (std::int64_t b = 0; b < a; ++b)
-    features_->add_gradient(weights_, state * a + b, slope * ((b == token ? 1.0 : 0.0) - std::exp(log_pi[b])));
+    features_->add_gradient(weights_, state * a + b, slope * ((b == token ? 1.0 : 0.0) - pi[b]));
 }
 
-void softmax_policy::add_reference_kl_gradient(std::int64_t state, double slope, const double* log_pi,
+void softmax_policy::add_reference_kl_gradient(std::int64_t state, double slope, const double* pi,
                                                const double* log_reference) {
   const std::int64_t a = actions();
   for (std::int64_t b = 0; b < a; ++b)
-    features_->add_gradient(weights_, state * a + b, slope * (std::exp(log_pi[b]) - std::exp(log_reference[b])));
+    features_->add_gradient(weights_, state * a + b, slope * (pi[b] - std::exp(log_reference[b])));
 }
 
 }  // namespace rto::sim

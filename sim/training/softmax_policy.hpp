@@ -22,10 +22,10 @@ class softmax_policy {
   /// log pi [N, A].
   edge_table log_policy() const;
 
-  /// Adds slope * d log pi(token|s) / dw, given log pi(.|s).
-  void add_log_probability_gradient(std::int64_t state, std::int64_t token, double slope, const double* log_pi);
-  /// Adds slope * d KL(reference(.|s) || pi(.|s)) / dw, given log pi(.|s) and log reference(.|s).
-  void add_reference_kl_gradient(std::int64_t state, double slope, const double* log_pi, const double* log_reference);
+  /// Adds slope * d log pi(token|s) / dw, given pi(.|s).
+  void add_log_probability_gradient(std::int64_t state, std::int64_t token, double slope, const double* pi);
+  /// Adds slope * d KL(reference(.|s) || pi(.|s)) / dw, given pi(.|s) and log reference(.|s).
+  void add_reference_kl_gradient(std::int64_t state, double slope, const double* pi, const double* log_reference);
 
   /// One step of Adam. \returns the gradient's norm
   double step(double rate) { return weights_.step(rate); }

@@ -188,13 +188,13 @@ TEST_CASE("a softmax policy is its base at zero weights, and its gradients are t
     softmax_policy policy(world.log_pretrained, *features);
     CHECK(distance(policy.log_policy(), world.log_pretrained) <= identity);
     move_randomly(policy, rng);
-    const edge_table log_pi = policy.log_policy();
+    const edge_table pi = policy.log_policy().exp();
     for (const std::int64_t s : {std::int64_t{0}, world.tree.states() / 2, world.tree.states() - 1})
       for (std::int64_t a = 0; a < world.tree.actions(); ++a) {
         softmax_policy of_token = policy, of_divergence = policy;
         const double slope = 1.5 - static_cast<double>(a);
-        of_token.add_log_probability_gradient(s, a, slope, &log_pi(s, 0));
-        of_divergence.add_reference_kl_gradient(s, slope, &log_pi(s, 0), &reference(s, 0));
+        of_token.add_log_probability_gradient(s, a, slope, &pi(s, 0));
+        of_divergence.add_reference_kl_gradient(s, slope, &pi(s, 0), &reference(s, 0));
         std::vector<double> got_token, want_token, got_kl, want_kl;
         constexpr double h = rto::test::tolerance<double>::step;
         const std::vector<std::int64_t> state{s};
