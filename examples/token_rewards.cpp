@@ -41,6 +41,16 @@ int main() {
   print("RTO reward", reward);
   print("DPPO reward", rto::token_reward(inputs, rto::dppo_reward(0.1, 0.03)));
 
+  // Between the two: paid at the last token of each segment, here the first answer's tokens (1 2) (3 4) and the
+  // second's (1 2). And beside a sentence-level reward, as pure shaping: its total is taken back at the last token.
+  inputs.segment_end = array_type::Zero(2, 4);
+  inputs.segment_end(0, 1) = 1;  // the last valid token ends a segment in any case
+  inputs.sequence_reward = array_type(2, 1);
+  inputs.sequence_reward << 1.5, -0.5;
+  rto::validate(inputs);
+  print("Semi-RTO reward", rto::token_reward(inputs, rto::semi_rto_reward(0.1, 0.03)));
+  print("RS-PPO reward", rto::token_reward(inputs, rto::rs_ppo_reward(0.1, 0.03)));
+
   // Advantages, whitened over the valid tokens.
   const array_type advantage = rto::generalized_advantage_estimates(reward, value, mask, {.gamma = 1, .lambda = 0.95});
   const array_type whitened = rto::whiten(advantage, mask);

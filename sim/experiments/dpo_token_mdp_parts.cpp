@@ -110,9 +110,10 @@ json replicate_identity(const json& point, stream& rng) {
           return shaped_reward(mdp, zero, value) + value.replicate(1, zero.cols());
         };
         const state_table expected = expected_next(optimum.value);
-        const state_table spread = (expected_next(state_table(optimum.value - optimum.value.mean()).square()) -
-                              (expected - optimum.value.mean() * expected_next(state_table::Ones(zero.rows(), 1))).square())
-                                 .max(0.0);
+        const state_table spread =
+            (expected_next(state_table(optimum.value - optimum.value.mean()).square()) -
+             (expected - optimum.value.mean() * expected_next(state_table::Ones(zero.rows(), 1))).square())
+                .max(0.0);
         const auto mean = [&](const state_table& x) {  // E of the sum along a trajectory of the random policy
           return evaluate_policy(mdp, log_policy, problem.log_reference, x, 0).objective;
         };
@@ -165,7 +166,8 @@ json replicate_lottery(const json& point, stream& rng) {
   const state_table arm_reference = policy_from_logits(normal_table(1, arms, 1, rng));
   const matrix chance = transitions.topRows(arms);
   const finite_mdp<matrix> mdp(arms, 2, {1, 0, 0, 0}, {transitions});
-  state_table log_reference = state_table::Constant(mdp.states(), arms, forbidden), reward = state_table::Zero(mdp.states(), arms);
+  state_table log_reference = state_table::Constant(mdp.states(), arms, forbidden),
+              reward = state_table::Zero(mdp.states(), arms);
   log_reference.col(0).setZero();
   log_reference.row(0) = arm_reference.row(0);
   reward.row(0) = arm_reward.row(0);
@@ -270,10 +272,11 @@ json replicate_temperature(const json& point, stream& rng) {
   sequence /= 1 + std::abs(ratio) * (dpo.log_policy.abs().maxCoeff() + t.log_reference.abs().maxCoeff());
 
   const state_table product = log_softmax(state_table((1 - ratio) * t.log_reference + ratio * dpo.log_policy));
+  const double worth = evaluate_policy(t.trie, product, t.log_reference, implicit, beta_2).objective;
   return {{"policy", policy_difference(best.log_policy, expected.log_policy)},
           {"sequence", sequence},
+          {"product_better", worth > best.objective + 1e-12 * (1 + best.value.abs().maxCoeff()) ? 1 : 0},
           {"from_dpo", policy_difference(best.log_policy, dpo.log_policy)},
-          {"best_value", std::abs(best.objective) / beta_2},
           {"product_gap", suboptimality_gap_divergence(t.trie, best, product, beta_2) / beta_2}};
 }
 

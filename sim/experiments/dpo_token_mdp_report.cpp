@@ -55,7 +55,7 @@ check existence_check(std::string id, std::string tested, double found, double n
   c.predicted = "some";
   c.measured = quantity(found, fmt::format("{} of {}", found, n));
   c.n = n;
-  c.result = found > 0 ? if_true : verdict::contradicted;
+  c.result = found > 0 ? if_true : verdict::inconclusive;  // none among n refutes nothing
   return c;
 }
 
@@ -147,17 +147,24 @@ void conclude_temperature(conclusion& c, const outcomes& all) {
     if (to_number(cell.point.at("ratio"), "ratio") == 1) continue;
     (cell.point.at("tree") == "random" ? strict : equal).cells.push_back(cell);
   }
+  // The loss is a divergence, computed as a sum of non-negative terms: log-probabilities that are rounded by 1e-14 move
+  // it by the square of that, so far smaller losses than 1e-10 are seen.
+  constexpr double resolution = 1e-28;
   c.checks.push_back(
       identity_check("product-equal",
                      "what the token-wise product of π<sub>ref</sub> and π<sub>dpo</sub> loses against π<sub>RTO</sub> "
                      "in (4.6), nats an "
                      "answer, where it must lose nothing: β<sub>1</sub> = β<sub>2</sub>, one token, separable reward",
-                     equal.maximum("product_gap"), 1e-10, count_of(equal), verdict::holds_as_corrected));
+                     equal.maximum("product_gap"), resolution, count_of(equal), verdict::holds_as_corrected));
+  c.checks.push_back(always_check("product-better",
+                                  "instances on which the product is better than the planner's policy",
+                                  all.sum("product_better"), n, verdict::holds_as_corrected));
   if (!strict.cells.empty())
-    c.checks.push_back(always_check("product-worse",
-                                    "the same on other trees: instances on which it does not lose (at most 1e-10 nats)",
-                                    count_of(strict) - count_above(strict.values("product_gap"), 1e-10),
-                                    count_of(strict), verdict::holds_as_corrected));
+    c.checks.push_back(existence_check(
+        "product-worse",
+        "the same on other trees: instances on which it loses more than rounding explains (1e-28 nats); where both "
+        "policies are all but deterministic the loss can be smaller than that",
+        count_above(strict.values("product_gap"), resolution), count_of(strict), verdict::holds_as_corrected));
 }
 
 void conclude_objective(conclusion& c, const outcomes& all) {
@@ -276,7 +283,7 @@ panel product_panel(const outcomes& all) {
     s = kept;
   };
   keep(low, [](double r) { return r < 1; }), keep(high, [](double r) { return r > 1; });
-  low.label = "cooler reference: β₁ < β₂", high.label = "β₁ > β₂";
+  low.label = "β₁ < β₂", high.label = "β₁ > β₂";
   if (!low.x.empty()) p.curves.push_back(low);
   if (!high.x.empty()) p.curves.push_back(high);
   return p;
@@ -338,8 +345,8 @@ conclusion conclude_dpo_token_mdp(const settings&, const outcomes& results) {
   c.figures.push_back(
       {"eq-4.3-4.6-identity",
        "Where DPO's reading of a trajectory is exact, and where not",
-       "Left: share of instances whose largest error of (4.3) on 20 trajectories is at most x (exact zeros at 1e-18); "
-       "dashed: stochastic MDPs with the term (*) left out. Middle and right: one choice among three actions, each "
+       "First: share of instances whose largest error of (4.3) on 20 trajectories is at most x (exact zeros at 1e-18); "
+       "dashed: stochastic MDPs with the term (*) left out. Second and third: one choice among three actions, each "
        "with "
        "random outcomes; DPO sees all preferences of the population. Lines are medians over instances, bands the "
        "middle "
@@ -349,10 +356,11 @@ conclusion conclude_dpo_token_mdp(const settings&, const outcomes& results) {
   c.figures.push_back(
       {"eq-4.3-4.6-optimum",
        "What (4.6) optimises, and what does not",
-       "Left: what the token-wise product π<sub>ref</sub><sup>1−ρ</sup>π<sub>dpo</sub><sup>ρ</sup>, renormalised at "
-       "every token, loses against the optimum of (4.6); nothing at ρ = β<sub>1</sub>/β<sub>2</sub> = 1. Middle: what "
+       "First: what the token-wise product π<sub>ref</sub><sup>1−ρ</sup>π<sub>dpo</sub><sup>ρ</sup>, renormalised at "
+       "every token, loses against the optimum of (4.6); nothing at ρ = β<sub>1</sub>/β<sub>2</sub> = 1 (losses below "
+       "1e-6 are drawn there). Second: what "
        "clipping log(π<sub>dpo</sub>/π<sub>ref</sub>) costs under the true reward, β<sub>1</sub> = β<sub>2</sub>. "
-       "Right: preference probabilities fitted by DPO and by maximum likelihood of the reward, both linear in the same "
+       "Third: preference probabilities fitted by DPO and by maximum likelihood of the reward, both linear in the same "
        "features; from 7 features on the classes hold every reward and every policy of the tree. Medians and the "
        "middle "
        "80 % of instances.",
@@ -390,7 +398,9 @@ conclusion conclude_dpo_token_mdp(const settings&, const outcomes& results) {
        "The two rewards have the same sum on every answer, so the same J(π) for every policy, and with exact critics "
        "the "
        "same advantages for every λ. Whatever RTO gains over DPPO is a property of critics that are still wrong (or of "
-       "γ &lt; 1): with an untrained critic the dense reward is seen at once, the late one only through λ."});
+       "γ &lt; 1). With an untrained critic the late reward reaches token <i>t</i> only with weight "
+       "λ<sup><i>n</i>−<i>t</i></sup>; at λ = 1 the two differ by what has accrued before the token, a baseline that "
+       "changes the variance of the gradient and not its mean."});
   c.notes.push_back(
       {note::kind::remark, "Reward and policy class must match",
        "“DPO and reward learning have the same solution” holds when every reward and every policy of full support is "
