@@ -13,9 +13,9 @@ namespace rto::sim {
 clipped_against_exact_gaps run_clipped_against_exact(const clipped_against_exact_options& o, stream& rng) {
   const token_world world =
       make_token_world({.tokens = o.tokens, .horizon = o.horizon, .prompts = 2, .reward_deviation = 1}, rng);
-  const table& log_reference = world.log_pretrained;
+  const edge_table& log_reference = world.log_pretrained;
   const auto optimum = plan(world.tree, log_reference, world.reward, {o.beta});
-  const auto gap = [&](const table& log_policy) {
+  const auto gap = [&](const edge_table& log_policy) {
     return suboptimality_gap_divergence(world.tree, optimum, log_policy, o.beta);
   };
   clipped_against_exact_gaps gaps;
@@ -35,7 +35,7 @@ clipped_against_exact_gaps run_clipped_against_exact(const clipped_against_exact
                     return true;
                   });
 
-  table log_policy = log_reference;
+  edge_table log_policy = log_reference;
   for (std::int64_t t = 0; t <= o.iterations; ++t) {
     gaps.exact.push_back(gap(log_policy));
     const auto evaluation = evaluate_policy(world.tree, log_policy, log_reference, world.reward, o.beta);
