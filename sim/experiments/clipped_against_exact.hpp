@@ -1,6 +1,5 @@
 #pragma once
-// Clipped PPO on sampled answers beside exact policy iteration, on one random token world. A unit of its own: the
-// arrays of sim/training and the tables of a report share a name.
+// Clipped PPO on sampled answers beside exact policy iteration, on one random token world.
 #include <cstdint>
 #include <vector>
 

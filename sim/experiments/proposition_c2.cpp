@@ -332,7 +332,7 @@ conclusion conclude(const settings& s, const outcomes& results) {
   c.checks.push_back(random_start);
   add_figure(s, family, c);
   c.notes.push_back(
-      {note::kind::remark, "“At least 0.5” is exactly 0.5 in the example, and unbounded in general",
+      {note::kind::finding, "The gap of predetermined policies is exactly 0.5 in the example, and unbounded in general",
        "In the paper's example the optimal policy earns 1 and every action sequence, hence every distribution of "
        "sequences, exactly 1/2. With <i>K</i> branches drawn anew at each of <i>H</i> steps the gap is (<i>H</i> − "
        "1)(1 − "

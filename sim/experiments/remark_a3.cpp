@@ -332,7 +332,7 @@ conclusion conclude(const settings& s, const outcomes& results) {
       .panels = {add_regret(s, results, c), add_theorem(results, c), add_clipped(results, c)}};
   c.figures.push_back(f);
   c.notes.push_back(
-      {note::kind::remark, "What an approximate planner costs is an identity",
+      {note::kind::finding, "What an approximate planner adds to Theorem 4.2 is an identity",
        "The remark says that an approximate planner adds its optimisation error to the bound. With a KL charge that "
        "error "
        "is known exactly: <i>J</i><sub>r&#770;</sub>(π&#770;) − <i>J</i><sub>r&#770;</sub>(π&#771;) = β E<sub><i>s</i> "
