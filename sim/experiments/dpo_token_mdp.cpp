@@ -77,7 +77,7 @@ const registered_claim dpo_token_mdp{
                 integers("features", "features of the linear classes; 0: one for every edge",
                          {{1, 3, 7, 0}, {1, 2, 3, 4, 5, 6, 7, 10, 0}, {1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 0}},
                          {.minimum = 0, .maximum = 1000}),
-                integer("replicates", "random instances for every point", {10, 300, 3000}, {.minimum = 2})},
+                integer("replicates", "random instances for every point", {60, 300, 3000}, {.minimum = 2})},
      .plan = plan,
      .replicate = replicate,
      .conclude = conclude_dpo_token_mdp}};

@@ -71,7 +71,6 @@ matrix incidence(const token_trie& trie) {
     for (const std::int64_t edge : all[k]) on(static_cast<Eigen::Index>(k), edge) = 1;
   return on;
 }
-matrix as_column(const state_table& x) { return x.reshaped<Eigen::RowMajor>().matrix(); }
 
 // The instances on which rewards, coefficients and critics are compared: all prefixes of up to four of three tokens,
 // one of them ending the sequence, two prompts; normal rewards.

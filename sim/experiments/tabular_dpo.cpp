@@ -16,9 +16,9 @@ using table = eigen_array<double>;
 using matrix = eigen_matrix<double>;
 
 struct evaluation {
-  table log_policy, margin;
+  table log_policy = {}, margin = {};
   double loss = 0;
-  matrix gradient, hessian;  // by w
+  matrix gradient = {}, hessian = {};  // by w
 };
 
 matrix as_column(const table& x) { return x.reshaped<Eigen::RowMajor>().matrix(); }

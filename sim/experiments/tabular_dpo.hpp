@@ -9,19 +9,19 @@ namespace rto::sim {
 
 /// Preferences between trajectories of one prompt of a tree, and the class of policies that DPO searches.
 struct dpo_problem {
-  eigen_array<double> log_reference;  // [N, A], full support
-  eigen_matrix<double> features;      // [N A, d]: logits are log pi_ref + features w
-  eigen_matrix<double> difference;    // [n, N A]: edges of the first trajectory less those of the second
-  eigen_matrix<double> label;         // [n, 1], in [0, 1]
-  eigen_matrix<double> weight;        // [n, 1], >= 0
+  eigen_array<double> log_reference = {};  // [N, A], full support
+  eigen_matrix<double> features = {};      // [N A, d]: logits are log pi_ref + features w
+  eigen_matrix<double> difference = {};    // [n, N A]: edges of the first trajectory less those of the second
+  eigen_matrix<double> label = {};         // [n, 1], in [0, 1]
+  eigen_matrix<double> weight = {};        // [n, 1], >= 0
   double beta = 0.1;
 };
 
 struct dpo_fit {
-  eigen_array<double> log_policy;  // [N, A]
-  eigen_array<double> margin;      // [n, 1], reward units
-  double loss = 0;                 // mean over the weights, nats
-  double gradient_norm = 0;        // largest entry
+  eigen_array<double> log_policy = {};  // [N, A]
+  eigen_array<double> margin = {};      // [n, 1], reward units
+  double loss = 0;                      // mean over the weights, nats
+  double gradient_norm = 0;             // largest entry
   std::int64_t iterations = 0;
   bool converged = false;
 };

@@ -33,7 +33,7 @@ dpo_problem two_step_problem(const matrix& features, boost::random::mt19937_64& 
     for (int j = i + 1; j < 4; ++j, ++row) {
       p.difference.row(row) = on.row(i) - on.row(j);
       p.label(row, 0) = 0.5 + 0.4 * std::tanh(normal(rng));
-      p.weight(row, 0) = 1 + row;
+      p.weight(row, 0) = 1.0 + static_cast<double>(row);
     }
   return p;
 }
