@@ -66,6 +66,11 @@ std::string quantity::shown() const {
   return value ? shown_number(*value) : "-";
 }
 
+std::string shown_interval(const estimate& e, int digits) {
+  return fmt::format("{:.{}f} <small>[{:.{}f}, {:.{}f}]</small>", e.value, digits, e.range.low, digits, e.range.high,
+                     digits);
+}
+
 check identity_check(std::string id, std::string tested, double largest_error, double tolerance, double n,
                      verdict if_true) {
   check c = base(std::move(id), std::move(tested), {tolerance, fmt::format("error ≤ {:g}", tolerance)},

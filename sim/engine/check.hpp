@@ -45,6 +45,9 @@ struct quantity {
 /// needed.
 std::string shown_number(double x);
 
+/// A cell of a table: the estimate with its interval in small print, to `digits` decimals (HTML).
+std::string shown_interval(const estimate& e, int digits);
+
 struct check {
   std::string id{};      // short, unique within the claim: "T1-count"
   std::string tested{};  // one sentence in plain words (HTML allowed): what was compared with what, on what

@@ -96,12 +96,6 @@ std::vector<double> at_radius(const cell_outcomes& cell, std::size_t k) {
   return values;
 }
 
-std::vector<double> difference(const std::vector<double>& a, const std::vector<double>& b) {
-  std::vector<double> d(a);
-  for (std::size_t i = 0; i < d.size(); ++i) d[i] -= b[i];
-  return d;
-}
-
 const cell_outcomes& cell_of(const outcomes& results, const char* kind, double coverage) {
   for (const cell_outcomes& cell : results.cells)
     if (cell.point["kind"] == kind && cell.point["coverage"] == coverage) return cell;
@@ -194,7 +188,7 @@ conclusion conclude(const settings& s, const outcomes& results) {
       radii.begin());
   const auto gain = [&](const char* kind, double coverage) {
     const cell_outcomes& cell = cell_of(results, kind, coverage);
-    return mean_interval(difference(cell.values("plug_in"), at_radius(cell, nearest)), confidence);
+    return mean_interval(paired_differences(cell.values("plug_in"), at_radius(cell, nearest)), confidence);
   };
   c.checks.push_back(algorithm_side_check(
       "pessimism-pays",

@@ -115,11 +115,8 @@ json replicate(const json& point, replicate_context& context) {
   };
   // The method's own objective: how much of what the learned reward allows was attained.
   const rto::token_reward_recipe recipe = data.recipe("rto");
-  const edge_table accruing = accruing_reward(data.rewards(), recipe), own = data.own_optimum("rto");
-  const auto own_value = [&](const edge_table& log_policy) {
-    return expected_sum_along(data.world(), log_policy, accruing) -
-           recipe.kl * figures_of(data.world(), log_policy, data.reference()).kl;
-  };
+  const edge_table own = data.own_optimum("rto");
+  const auto own_value = [&](const edge_table& log_policy) { return data.own_objective(recipe, log_policy); };
   const double start = own_value(data.reference());
   return {{"samples", samples},
           {"objective", objective},
@@ -203,9 +200,7 @@ conclusion conclude(const settings& s, const outcomes& results) {
     f.panels.push_back(
         curve_panel(cell, large ? fmt::format("{} answers", shown_number(cell.mean("answers"))) : name + " policies"));
     if (large) continue;
-    std::vector<double> gain = last(cell, "objective");
-    const std::vector<double> dpo = cell.values("dpo");
-    for (std::size_t i = 0; i < gain.size(); ++i) gain[i] -= dpo[i];
+    const std::vector<double> gain = paired_differences(last(cell, "objective"), cell.values("dpo"));
     c.checks.push_back(side_check(
         "attained-" + name,
         fmt::format(

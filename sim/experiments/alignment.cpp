@@ -189,6 +189,11 @@ edge_table alignment::train(const std::string& method, stream& rng, const policy
   return policy.log_policy();
 }
 
+double alignment::own_objective(const token_reward_recipe& recipe, const edge_table& log_policy) const {
+  return expected_sum_along(world_, log_policy, accruing_reward(rewards(), recipe)) -
+         recipe.kl * figures_of(world_, log_policy, reference_).kl;
+}
+
 edge_table alignment::own_optimum(const std::string& method) const {
   const token_reward_recipe r = recipe(method);
   return plan(world_.tree, reference_, accruing_reward(rewards(), r), {.beta = r.kl}).log_policy;

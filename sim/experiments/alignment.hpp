@@ -57,6 +57,8 @@ class alignment {
   edge_table train(const std::string& method, stream& rng, const policy_observer& observer = {},
                    std::vector<rollout_record>* records = nullptr) const;
 
+  /// The objective that a recipe's training maximises: E of its accruing reward minus beta_2 KL, reward units.
+  double own_objective(const token_reward_recipe& recipe, const edge_table& log_policy) const;
   /// The exact optimum of a method's own objective: what its training approaches.
   edge_table own_optimum(const std::string& method) const;
 

@@ -66,11 +66,10 @@ json replicate(const json& point, replicate_context& context) {
     stream rng = context.rng.substream(0);  // the same for both: what differs is the reward's placement
     data.train(method, rng, observe, &records);
     if (context.stopped()) throw interruption();
-    double variance = 0, error = 0;
-    for (const rollout_record& r : records) variance += r.advantage_variance, error += r.advantage_error;
+    double error = 0;
+    for (const rollout_record& r : records) error += r.advantage_error;
     const double n = static_cast<double>(records.size());
-    outcome[method] = {
-        {"samples", samples}, {"true", truth}, {"proxy", proxy}, {"variance", variance / n}, {"error", error / n}};
+    outcome[method] = {{"samples", samples}, {"true", truth}, {"proxy", proxy}, {"error", error / n}};
   }
   double apart = 0;
   for (std::size_t k = 0; k < outcome["rto"]["proxy"].size(); ++k)
@@ -150,19 +149,16 @@ conclusion conclude(const settings& s, const outcomes& results) {
     series d{.label = critic + " critic"};
     for (const double lambda : lambdas) {
       const cell_outcomes& cell = results.at(point_of(s, critic, lambda));
-      std::vector<double> gap = mean_of_curve(cell, "rto", "proxy");
-      const std::vector<double> other = mean_of_curve(cell, "dppo", "proxy");
-      for (std::size_t i = 0; i < gap.size(); ++i) gap[i] -= other[i];
+      const std::vector<double> own = mean_of_curve(cell, "rto", "proxy"), other = mean_of_curve(cell, "dppo", "proxy");
+      const std::vector<double> gap = paired_differences(own, other);
       const estimate e = mean_interval(gap);
       d.x.push_back(lambda);
       d.y.push_back(e.value);
       d.low.push_back(e.range.low);
       d.high.push_back(e.range.high);
       const bool exact = critic == "exact";
-      t.rows.push_back({critic, fmt::format("{:g}", lambda),
-                        fmt::format("{:.4f}", mean(mean_of_curve(cell, "rto", "proxy"))),
-                        fmt::format("{:.4f}", mean(other)),
-                        fmt::format("{:.4f} <small>[{:.4f}, {:.4f}]</small>", e.value, e.range.low, e.range.high),
+      t.rows.push_back({critic, fmt::format("{:g}", lambda), fmt::format("{:.4f}", mean(own)),
+                        fmt::format("{:.4f}", mean(other)), shown_interval(e, 4),
                         exact ? fmt::format("{:.2g}", cell.mean("rto.error")) : "&ndash;",
                         exact ? fmt::format("{:.2g}", cell.mean("dppo.error")) : "&ndash;"});
       if (exact) {

@@ -140,11 +140,6 @@ double mean_entry(const cell_outcomes& cell, const std::string& reward, const ch
   return mean(values);
 }
 
-std::vector<double> difference(std::vector<double> a, const std::vector<double>& b) {
-  for (std::size_t i = 0; i < a.size(); ++i) a[i] -= b[i];
-  return a;
-}
-
 conclusion conclude(const settings& s, const outcomes& results) {
   const std::vector<double> radii = s.reals("radius");
   const std::size_t temperatures = s.reals("temperatures").size();
@@ -171,10 +166,7 @@ conclusion conclude(const settings& s, const outcomes& results) {
               "J: exact objective under the true reward. Overestimate: gain promised by the learned reward minus true "
               "gain. Lost: true reward at the KL coefficient of DPO minus at the smallest one. Means with 95&#8201;% "
               "intervals over worlds."};
-  const auto shown = [](const std::vector<double>& values) {
-    const estimate e = mean_interval(values);
-    return fmt::format("{:.3f} <small>[{:.3f}, {:.3f}]</small>", e.value, e.range.low, e.range.high);
-  };
+  const auto shown = [](const std::vector<double>& values) { return shown_interval(mean_interval(values), 3); };
   for (const scenario& one : scenarios) {
     const cell_outcomes cell = results.where({{"scenario", one.id}}).cells.front();
     const double n = static_cast<double>(cell.count());
@@ -207,8 +199,9 @@ conclusion conclude(const settings& s, const outcomes& results) {
               "{}: J with &rho; = {:g} minus J without, at temperature {:g} (poor coverage is what pessimism is for)",
               one.label, radii.back(), s.real("temperature")),
           {0, "above 0"},
-          mean_interval(difference(cell.values(most + ".objective"), cell.values("model.objective")), confidence), 0,
-          true, n, confidence, verdict::holds, verdict::fails_as_printed));
+          mean_interval(paired_differences(cell.values(most + ".objective"), cell.values("model.objective")),
+                        confidence),
+          0, true, n, confidence, verdict::holds, verdict::fails_as_printed));
     }
   }
   c.figures.push_back(f);

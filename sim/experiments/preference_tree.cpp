@@ -103,6 +103,25 @@ array_2d reward_of(const preference_tree& t, const matrix& features, const matri
 
 }  // namespace
 
+preference_tree_shape draw_shape(stream& rng) {
+  const auto uniform = [&](std::int64_t low, std::int64_t high) {
+    return boost::random::uniform_int_distribution<std::int64_t>(low, high)(rng);
+  };
+  const auto log_uniform = [&](double low, double high) {
+    return std::exp(boost::random::uniform_real_distribution<double>(std::log(low), std::log(high))(rng));
+  };
+  preference_tree_shape shape;
+  shape.actions = uniform(2, 3);
+  shape.horizon = uniform(1, 3);
+  shape.eos = uniform(-1, 0);
+  shape.features = uniform(0, 4) == 0 ? edge_features::tabular : edge_features::gaussian;
+  shape.dimension = uniform(1, 5);
+  shape.beta = log_uniform(0.1, 5);
+  shape.norm = log_uniform(0.2, 2);
+  if (uniform(0, 2) == 0) shape.rho = {0.25, 0.75};
+  return shape;
+}
+
 preference_tree make_preference_tree(const preference_tree_shape& shape, stream& rng) {
   preference_tree t{
       .tree = full_trie({.actions = shape.actions, .horizon = shape.horizon, .eos = shape.eos, .rho = shape.rho}),

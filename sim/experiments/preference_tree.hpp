@@ -54,6 +54,9 @@ struct preference_tree {
   std::vector<double> last_tokens = {};   // [m] how many of its tokens are the last one (id A - 1)
 };
 
+/// A shape drawn at random: one to three steps, features of both kinds, one prompt or two.
+preference_tree_shape draw_shape(stream& rng);
+
 preference_tree make_preference_tree(const preference_tree_shape& shape, stream& rng);
 
 /// n comparisons of two independent trajectories of one prompt, labels by Bradley-Terry: equal comparisons are one row

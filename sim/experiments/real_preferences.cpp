@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <boost/random/uniform_int_distribution.hpp>
 #include <cmath>
 #include <map>
 #include <numeric>
@@ -16,6 +15,7 @@
 #include "sim/io/error.hpp"
 #include "sim/statistics/line_fit.hpp"
 #include "sim/statistics/sample.hpp"
+#include "sim/statistics/shuffle.hpp"
 
 namespace {
 using namespace rto::sim;
@@ -92,8 +92,7 @@ split make_split(const preference_corpus& corpus, std::int64_t fold, std::int64_
   std::vector<int> order(static_cast<std::size_t>(corpus.clusters));
   std::iota(order.begin(), order.end(), 0);
   stream rng(0x7265616c);
-  for (std::size_t i = order.size(); i > 1; --i)
-    std::swap(order[i - 1], order[boost::random::uniform_int_distribution<std::size_t>(0, i - 1)(rng)]);
+  shuffle(order, rng);
   enum : char { unused, train, validation, test };
   std::vector<char> part(order.size(), unused);
   std::vector<int> training;

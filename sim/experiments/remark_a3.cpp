@@ -289,19 +289,9 @@ panel add_clipped(const outcomes& results, conclusion& c) {
                    "clipped PPO on a softmax table, advantages from 256 sampled answers a batch: instances "
                    "on which <i>J</i> is no better at the end than at the start",
                    worse, n));
-  const estimate share = mean_interval(left, confidence);
-  check near{.id = "clipped-stops-near",
-             .tested = "the same: mean share of the gap at the start that is left at the end",
-             .predicted = {0.1, "below 0.1"},
-             .measured = share.value,
-             .range = share.range,
-             .n = n,
-             .confidence = confidence};
-  if (share.range.given())
-    near.result = share.range.high < 0.1  ? verdict::holds
-                  : share.range.low > 0.1 ? verdict::contradicted
-                                          : verdict::inconclusive;
-  c.checks.push_back(near);
+  c.checks.push_back(side_check(
+      "clipped-stops-near", "the same: mean share of the gap at the start that is left at the end", {0.1, "below 0.1"},
+      mean_interval(left, confidence), 0.1, false, n, confidence, verdict::holds, verdict::contradicted));
   panel p{.title = "clipped PPO, sampled",
           .x = {.label = "iterations (batches)"},
           .y = {.label = "mean SubOpt (reward units)", .logarithmic = true}};

@@ -269,21 +269,12 @@ conclusion conclude(const settings& s, const outcomes& results) {
   // Kernels of the set are within O(1 / sqrt(n)) of the truth: an upper bound, nothing keeps the error from falling
   // faster on a finite class.
   const estimate slope = mean_interval(slopes, confidence);
-  check rate;
-  rate.id = "transition-rate";
-  rate.tested =
+  c.checks.push_back(side_check(
+      "transition-rate",
       "The additional error falls at least like 1/&radic;n, the distance of the kernels that the data cannot tell from "
-      "the truth: slope of its logarithm on log n";
-  rate.predicted = {-0.5, "≤ -0.5 (+ 0.1)"};
-  rate.measured = slope.value;
-  rate.range = slope.range;
-  rate.confidence = confidence;
-  rate.n = static_cast<double>(slopes.size());
-  if (slope.range.given())
-    rate.result = slope.range.high <= -0.4 ? verdict::holds_as_corrected
-                  : slope.range.low > -0.4 ? verdict::contradicted
-                                           : verdict::inconclusive;
-  c.checks.push_back(rate);
+      "the truth: slope of its logarithm on log n",
+      {-0.5, "≤ -0.5 (+ 0.1)"}, slope, -0.4, false, static_cast<double>(slopes.size()), confidence,
+      verdict::holds_as_corrected, verdict::contradicted));
 
   const axis n_axis{.label = "comparisons n", .logarithmic = true};
   panel terms{.title = "the two terms of the bound", .x = n_axis, .y = {.label = "nats", .logarithmic = true}};

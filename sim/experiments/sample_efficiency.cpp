@@ -74,11 +74,8 @@ json replicate(const json& point, replicate_context& context) {
     (g.implicit ? options.step.reward.implicit_placement : options.step.reward.score_placement) = g.placement;
     options.segments = g.segments;
     options.measure_advantages = true;
-    const edge_table accruing = accruing_reward(data.rewards(), options.step.reward);
-    const double beta_2 = options.step.reward.kl;
     const auto value = [&](const edge_table& log_policy) {
-      return expected_sum_along(data.world(), log_policy, accruing) -
-             beta_2 * figures_of(data.world(), log_policy, data.reference()).kl;
+      return data.own_objective(options.step.reward, log_policy);
     };
     const double start = value(data.reference()), best = value(data.own_optimum(base));
     double reached = std::numeric_limits<double>::quiet_NaN();

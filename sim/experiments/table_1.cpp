@@ -49,8 +49,8 @@ double sampled_win_rate(const token_world& world, const std::vector<double>& fir
       return world
           .answer_reward[from + static_cast<std::size_t>(rto::draw_index(std::span(p).subspan(from, count), rng))];
     };
-    const double margin = draw(first) - draw(second);
-    wins += uniform(rng) < rto::array::sigmoid(margin) ? 1 : 0;
+    const double one = draw(first), other = draw(second);
+    wins += uniform(rng) < rto::array::sigmoid(one - other) ? 1 : 0;
   }
   return static_cast<double>(wins) / static_cast<double>(n);
 }
@@ -98,12 +98,6 @@ std::size_t place(const std::string& id) {
   for (std::size_t i = 0; i < methods.size(); ++i)
     if (methods[i].id == id) return i;
   throw std::logic_error("table-1: no method " + id);
-}
-
-std::string with_interval(const std::vector<double>& values, int digits) {
-  const estimate e = mean_interval(values);
-  return fmt::format("{:.{}f} <small>[{:.{}f}, {:.{}f}]</small>", e.value, digits, e.range.low, digits, e.range.high,
-                     digits);
 }
 
 conclusion conclude(const settings& s, const outcomes& results) {
@@ -169,11 +163,11 @@ conclusion conclude(const settings& s, const outcomes& results) {
     for (std::size_t i = 0; i < methods.size(); ++i) {
       const std::string field = "methods." + methods[i].id;
       const std::vector<double> gap = cell.values(field + ".subopt");
-      t.rows.push_back({methods[i].label, with_interval(gap, 3), fmt::format("{:.3f}", cell.mean(field + ".reward")),
-                        fmt::format("{:.2f}", cell.mean(field + ".kl")),
-                        fmt::format("{:.2f}", cell.mean(field + ".length")),
-                        i == rto_at ? "&ndash;" : with_interval(entry(cell, "exact", rto_at, i), 3),
-                        i == rto_at ? "&ndash;" : fmt::format("{:.3f}", mean(entry(cell, "noisy", rto_at, i)))});
+      t.rows.push_back(
+          {methods[i].label, shown_interval(mean_interval(gap), 3), fmt::format("{:.3f}", cell.mean(field + ".reward")),
+           fmt::format("{:.2f}", cell.mean(field + ".kl")), fmt::format("{:.2f}", cell.mean(field + ".length")),
+           i == rto_at ? "&ndash;" : shown_interval(mean_interval(entry(cell, "exact", rto_at, i)), 3),
+           i == rto_at ? "&ndash;" : fmt::format("{:.3f}", mean(entry(cell, "noisy", rto_at, i)))});
       const estimate e = mean_interval(gap);
       bars.x.push_back(static_cast<double>(i + 1));
       bars.y.push_back(e.value);

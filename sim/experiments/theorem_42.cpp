@@ -91,25 +91,6 @@ std::vector<cell> plan(const settings& s) {
 
 // --- one replicate ---------------------------------------------------------------------------------------------------
 
-preference_tree_shape random_shape(stream& rng) {
-  const auto uniform = [&](std::int64_t low, std::int64_t high) {
-    return boost::random::uniform_int_distribution<std::int64_t>(low, high)(rng);
-  };
-  const auto log_uniform = [&](double low, double high) {
-    return std::exp(boost::random::uniform_real_distribution<double>(std::log(low), std::log(high))(rng));
-  };
-  preference_tree_shape shape;
-  shape.actions = uniform(2, 3);
-  shape.horizon = uniform(1, 3);
-  shape.eos = uniform(-1, 0);
-  shape.features = uniform(0, 4) == 0 ? edge_features::tabular : edge_features::gaussian;
-  shape.dimension = uniform(1, 5);
-  shape.beta = log_uniform(0.1, 5);
-  shape.norm = log_uniform(0.2, 2);
-  if (uniform(0, 2) == 0) shape.rho = {0.25, 0.75};
-  return shape;
-}
-
 json to_json(const theorem_42_terms& t) {
   return {{"E0", t.identity_error},
           {"E1", t.pointwise_violation},
@@ -127,7 +108,7 @@ json to_json(const theorem_42_terms& t) {
 // The proof of the theorem on one random instance, with the smallest radius that is right and with that of Lemma A.1.
 json replicate_proof(const json& point, replicate_context& context) {
   stream& rng = context.rng;
-  const preference_tree_shape shape = random_shape(rng);
+  const preference_tree_shape shape = draw_shape(rng);
   const preference_tree t = make_preference_tree(shape, rng);
   const std::int64_t n = boost::random::uniform_int_distribution<std::int64_t>(1, 200)(rng);
   const double lambda = std::exp(boost::random::uniform_real_distribution<double>(-4, 2)(rng));

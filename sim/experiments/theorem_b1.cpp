@@ -88,24 +88,11 @@ json to_json(const theorem_b1_terms& t) {
 
 json replicate_saddle(const json& point, replicate_context& context) {
   stream& rng = context.rng;
-  const auto uniform = [&](std::int64_t low, std::int64_t high) {
-    return boost::random::uniform_int_distribution<std::int64_t>(low, high)(rng);
-  };
-  const auto log_uniform = [&](double low, double high) {
-    return std::exp(boost::random::uniform_real_distribution<double>(std::log(low), std::log(high))(rng));
-  };
-  preference_tree_shape shape;
-  shape.actions = uniform(2, 3);
-  shape.horizon = uniform(1, 3);
-  shape.eos = uniform(-1, 0);
-  shape.features = uniform(0, 4) == 0 ? edge_features::tabular : edge_features::gaussian;
-  shape.dimension = uniform(1, 5);
-  shape.beta = log_uniform(0.1, 5);
-  shape.norm = log_uniform(0.2, 2);
-  if (uniform(0, 2) == 0) shape.rho = {0.25, 0.75};
+  const preference_tree_shape shape = draw_shape(rng);
   const preference_tree t = make_preference_tree(shape, rng);
-  const learned_reward learned =
-      learn(draw_comparisons(t, t.probability, uniform(1, 200), rng), t, shape.norm * 1.25, log_uniform(0.02, 7), 0.1);
+  const double lambda = std::exp(boost::random::uniform_real_distribution<double>(std::log(0.02), std::log(7.0))(rng));
+  const std::int64_t n = boost::random::uniform_int_distribution<std::int64_t>(1, 200)(rng);
+  const learned_reward learned = learn(draw_comparisons(t, t.probability, n, rng), t, shape.norm * 1.25, lambda, 0.1);
   // The smallest radius for which the theorem's event holds.
   const double radius = learned.oracle_radius;
   const auto tries = point["perturbations"].get<std::int64_t>();

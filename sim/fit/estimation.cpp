@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <Eigen/Eigenvalues>
-#include <boost/random/uniform_int_distribution.hpp>
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -15,6 +14,7 @@
 #include "sim/fit/result.hpp"
 #include "sim/io/error.hpp"
 #include "sim/statistics/proportion.hpp"
+#include "sim/statistics/shuffle.hpp"
 
 namespace rto::sim {
 
@@ -177,8 +177,7 @@ void estimation::hold_out() {
   std::vector<std::size_t> order(n);
   std::iota(order.begin(), order.end(), std::size_t{0});
   stream rng(options_.seed, 0x686f6c64);  // a stream of its own
-  for (std::size_t i = n; i > 1; --i)     // Fisher-Yates; std::shuffle differs between standard libraries
-    std::swap(order[i - 1], order[boost::random::uniform_int_distribution<std::size_t>(0, i - 1)(rng)]);
+  shuffle(order, rng);
 
   held_out_result held;
   std::vector<std::pair<std::size_t, std::size_t>> parts;  // of `order`

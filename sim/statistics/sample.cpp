@@ -35,6 +35,14 @@ double variance(const std::vector<double>& sample) {
   return sum / static_cast<double>(sample.size() - 1);
 }
 
+std::vector<double> paired_differences(std::vector<double> a, const std::vector<double>& b) {
+  if (a.size() != b.size())
+    throw std::invalid_argument("rto::sim::paired_differences: need lists of one length, got " +
+                                std::to_string(a.size()) + " and " + std::to_string(b.size()));
+  for (std::size_t i = 0; i < a.size(); ++i) a[i] -= b[i];
+  return a;
+}
+
 estimate mean_interval(double mean, double variance, double n, double confidence) {
   check_level("mean_interval", confidence, false);
   estimate e;

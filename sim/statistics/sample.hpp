@@ -19,6 +19,10 @@ estimate mean_interval(const std::vector<double>& sample, double confidence = 0.
 /// The mean of n values given by their sufficient statistics.
 estimate mean_interval(double mean, double variance, double n, double confidence = 0.95);
 
+/// a_i - b_i of paired observations: the mean of the differences has an interval of its own. \throws
+/// std::invalid_argument for unequal lengths
+std::vector<double> paired_differences(std::vector<double> a, const std::vector<double>& b);
+
 /// The difference of two independent means, with Welch's t interval.
 estimate mean_difference(const std::vector<double>& a, const std::vector<double>& b, double confidence = 0.95);
 

@@ -5,21 +5,15 @@
 #include <numeric>
 #include <stdexcept>
 
-#include <boost/random/uniform_int_distribution.hpp>
-
 #include <rto/array/running_sum.hpp>
 #include <rto/planning/policy_evaluation.hpp>
 #include <rto/reward/implicit_reward.hpp>
 
+#include "sim/statistics/shuffle.hpp"
 #include "sim/training/rollout.hpp"
 
 namespace rto::sim {
 namespace {
-
-void shuffle(std::vector<std::int64_t>& order, stream& rng) {
-  for (std::size_t i = order.size(); i > 1; --i)
-    std::swap(order[i - 1], order[boost::random::uniform_int_distribution<std::size_t>(0, i - 1)(rng)]);
-}
 
 // 1 at the last token of every segment.
 edge_table segment_ends_of(const token_world& world, const sampled_answers& answers,
@@ -143,10 +137,8 @@ std::vector<rollout_record> optimize_policy(const token_world& world, softmax_po
             log_policy(i, t) = rows(k, answers.token[answers.at(chosen[static_cast<std::size_t>(i)], t)]);
             if (!exact) value(i, t) = critic(states[static_cast<std::size_t>(k)]);
           }
-        if (epoch == 0 && from == 0) {
-          const auto figures = diagnose(log_policy, part, options.step);
-          record.first_log_ratio = figures.largest_log_ratio;
-        }
+        if (epoch == 0 && from == 0)
+          record.first_log_ratio = diagnose(log_policy, part, options.step).largest_log_ratio;
         const edge_table slope = token_policy_gradient(log_policy, part, options.step);
         const edge_table value_slope = exact ? edge_table() : token_value_gradient(value, part, options.step);
         k = 0;
@@ -163,8 +155,7 @@ std::vector<rollout_record> optimize_policy(const token_world& world, softmax_po
         if (!exact) critic.step(options.value_rate * left);
       }
     }
-    const double spread = moments(targets.value_target, targets.mask).squared_deviations;
-    record.explained_variance = spread > 0 ? 1 - (targets.value_target - targets.old_value).square().sum() / spread : 0;
+    record.explained_variance = explained_variance(targets);
     records.push_back(record);
   }
   if (observer) observer(options.iterations * options.batch, policy);

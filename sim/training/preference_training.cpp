@@ -5,7 +5,6 @@
 #include <numeric>
 
 #include <boost/random/uniform_01.hpp>
-#include <boost/random/uniform_int_distribution.hpp>
 
 #include <rto/array/autodiff.hpp>
 #include <rto/loss/dpo_loss.hpp>
@@ -14,6 +13,8 @@
 #include <rto/loss/tdpo_loss.hpp>
 #include <rto/mdp/policy.hpp>
 #include <rto/preference/bradley_terry.hpp>
+
+#include "sim/statistics/shuffle.hpp"
 
 namespace rto::sim {
 namespace {
@@ -56,9 +57,7 @@ void run_epochs(const std::vector<answer_pair>& pairs, const preference_options&
   double done = 0;
   std::vector<answer_pair> part;
   for (std::int64_t epoch = 0; epoch < options.epochs; ++epoch) {
-    if (size < pairs.size())
-      for (std::size_t i = order.size(); i > 1; --i)
-        std::swap(order[i - 1], order[boost::random::uniform_int_distribution<std::size_t>(0, i - 1)(rng)]);
+    if (size < pairs.size()) shuffle(order, rng);
     for (std::size_t from = 0; from < pairs.size(); from += size, ++done) {
       part.clear();
       for (std::size_t i = from; i < std::min(from + size, pairs.size()); ++i) part.push_back(pairs[order[i]]);

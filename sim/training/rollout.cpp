@@ -35,19 +35,14 @@ sampled_answers answer_sampler::sample(const softmax_policy& policy, std::int64_
 
   // Step by step over the whole batch: the rows of all states first met at a step are computed together.
   boost::random::uniform_01<double> uniform;
-  const auto draw = [&](const auto& cumulative, std::int64_t n) {
-    const double u = uniform(rng) * cumulative(n - 1);
-    std::int64_t k = 0;
-    while (k + 1 < n && u >= cumulative(k)) ++k;
-    return k;
+  const auto draw_token = [&](const double* cumulative) {
+    const double u = uniform(rng) * cumulative[actions - 1];
+    std::int64_t a = 0;
+    while (a + 1 < actions && u >= cumulative[a]) ++a;
+    return a;
   };
-  const std::span<const double> rho = tree.start_distribution();
-  std::vector<double> prompts(rho.begin(), rho.end());
-  for (std::size_t k = 1; k < prompts.size(); ++k) prompts[k] += prompts[k - 1];
   std::vector<std::int64_t> state(static_cast<std::size_t>(batch));
-  for (std::int64_t& s : state)
-    s = draw([&](std::int64_t k) { return prompts[static_cast<std::size_t>(k)]; },
-             static_cast<std::int64_t>(prompts.size()));
+  for (std::int64_t& s : state) s = draw_index(tree.start_distribution(), rng);
 
   std::vector<std::int64_t> fresh;
   edge_table rows;
@@ -74,8 +69,7 @@ sampled_answers answer_sampler::sample(const softmax_policy& policy, std::int64_
       const std::int64_t s = state[static_cast<std::size_t>(b)];
       if (s < 0) continue;
       const auto row = static_cast<std::size_t>(s * actions);
-      const std::int64_t a =
-          draw([&](std::int64_t k) { return cumulative_[row + static_cast<std::size_t>(k)]; }, actions);
+      const std::int64_t a = draw_token(&cumulative_[row]);
       out.state[out.at(b, t)] = s;
       out.token[out.at(b, t)] = a;
       out.mask(b, t) = 1;

@@ -45,7 +45,6 @@ class linear_function {
   double operator()(std::int64_t item) const { return features_->value(weights_, item); }
   void add_gradient(std::int64_t item, double slope) { features_->add_gradient(weights_, item, slope); }
   double step(double rate) { return weights_.step(rate); }
-  std::int64_t items() const { return features_->items; }
 
  private:
   const indexed_features* features_;

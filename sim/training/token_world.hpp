@@ -50,6 +50,13 @@ token_world make_token_world(const token_world_shape& shape, stream& rng);
 /// The edges (items s A + a) of the answer at `place` of `answers`, first token first.
 void answer_edges(const token_world& world, std::int64_t place, std::vector<std::int64_t>& edges);
 
+/// Calls visit(prompt, place) for every answer, in the order of `answers`.
+template <class Visit> void for_each_answer(const token_world& world, Visit visit) {
+  for (std::size_t k = 0; k + 1 < world.first_answer.size(); ++k)
+    for (std::int64_t i = world.first_answer[k]; i < world.first_answer[k + 1]; ++i)
+      visit(k, static_cast<std::size_t>(i));
+}
+
 /// Sums of an edge quantity along every answer, in the order of `answers`. \param edge [N, A]
 std::vector<double> answer_sums(const token_world& world, const edge_table& edge);
 

@@ -13,15 +13,13 @@ policy_figures figures_of(const token_world& world, const edge_table& log_policy
   const std::vector<double> log_p = answer_sums(world, log_policy), log_q = answer_sums(world, log_reference);
   const std::span<const double> rho = world.tree.start_distribution();
   policy_figures figures;
-  for (std::size_t k = 0; k + 1 < world.first_answer.size(); ++k)
-    for (auto i = static_cast<std::size_t>(world.first_answer[k]);
-         i < static_cast<std::size_t>(world.first_answer[k + 1]); ++i) {
-      const double p = rho[k] * std::exp(log_p[i]);
-      if (p == 0) continue;
-      figures.reward += p * world.answer_reward[i];
-      figures.kl += p * (log_p[i] - log_q[i]);
-      figures.length += p * static_cast<double>(world.answer_length[i]);
-    }
+  for_each_answer(world, [&](std::size_t prompt, std::size_t i) {
+    const double p = rho[prompt] * std::exp(log_p[i]);
+    if (p == 0) return;
+    figures.reward += p * world.answer_reward[i];
+    figures.kl += p * (log_p[i] - log_q[i]);
+    figures.length += p * static_cast<double>(world.answer_length[i]);
+  });
   return figures;
 }
 
@@ -29,10 +27,7 @@ double expected_sum_along(const token_world& world, const edge_table& log_policy
   const std::vector<double> p = answer_probabilities(world, log_policy), r = answer_sums(world, edge);
   const std::span<const double> rho = world.tree.start_distribution();
   double sum = 0;
-  for (std::size_t k = 0; k + 1 < world.first_answer.size(); ++k)
-    for (auto i = static_cast<std::size_t>(world.first_answer[k]);
-         i < static_cast<std::size_t>(world.first_answer[k + 1]); ++i)
-      sum += rho[k] * p[i] * r[i];
+  for_each_answer(world, [&](std::size_t prompt, std::size_t i) { sum += rho[prompt] * p[i] * r[i]; });
   return sum;
 }
 

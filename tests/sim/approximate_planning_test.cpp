@@ -1,17 +1,10 @@
 // What the families npg and prop_c2 refuse, and what they answer beyond the example files.
-#include <stdexcept>
-
-#include "sim/io/json.hpp"
-#include "sim/solve/registry.hpp"
-#include "support/catch.hpp"
+#include "sim/problem_input.hpp"
 
 using namespace rto::sim;
+using namespace rto::test;
 
 namespace {
-
-json array_of(std::vector<std::size_t> shape, json data) {
-  return {{"shape", std::move(shape)}, {"data", std::move(data)}};
-}
 
 // Two states that stay or swap with probability one half; action 1 earns 1 in state 1.
 const json model = {{"S", 2},
@@ -22,29 +15,7 @@ const json model = {{"S", 2},
                     {"rho", {1, 0}},
                     {"ref_logits", array_of({2, 2, 2}, std::vector<double>(8, 0.0))}};
 
-json with(json input, const std::string& field, json value) {
-  input[field] = std::move(value);
-  return input;
-}
-
 const json npg_input = with(with(with(model, "beta", 0.5), "etas", {1, 2}), "T", 3);
-
-json solve(const std::string& family, const json& input) {
-  const solver* answer = find_family(family);
-  REQUIRE(answer != nullptr);
-  return (*answer)({"test", family, "", reader(input, "case \"test\": input"), nullptr});
-}
-
-bool refused(const std::string& family, const json& input) {
-  try {
-    solve(family, input);
-  } catch (const std::invalid_argument&) {
-    return true;
-  } catch (const std::domain_error&) {
-    return true;
-  }
-  return false;
-}
 
 }  // namespace
 

@@ -186,6 +186,15 @@ TEST_CASE("a check with an error that is not a number is contradicted") {
   CHECK(slope_check("s", "", -0.5, 0.05, {-0.52, {-0.6, -0.44}}, 9, 0.95).result == verdict::holds);
   CHECK(slope_check("s", "", -0.5, 0.05, {-0.58, {-0.7, -0.46}}, 9, 0.95).result == verdict::inconclusive);
   CHECK(slope_check("s", "", -0.5, 0.05, {-0.9, {-1.0, -0.8}}, 9, 0.95).result == verdict::contradicted);
+  const auto above_one = [](const estimate& e) {
+    return side_check("s", "", {1, "above 1"}, e, 1, true, 9, 0.95, verdict::holds, verdict::fails_as_printed).result;
+  };
+  CHECK(above_one({1.2, {1.1, 1.3}}) == verdict::holds);
+  CHECK(above_one({1.05, {0.9, 1.2}}) == verdict::inconclusive);
+  CHECK(above_one({0.8, {0.7, 0.9}}) == verdict::fails_as_printed);
+  CHECK(above_one({1.2, {}}) == verdict::inconclusive);
+  CHECK(side_check("s", "", 1, {0.8, {0.7, 0.9}}, 1, false, 9, 0.95, verdict::holds, verdict::contradicted).result ==
+        verdict::holds);
   CHECK(printed_bound_check("b", "", 2.7, 4, 1).result == verdict::fails_as_printed);
   CHECK(interval_check("i", "", 1, {0.9, {0.8, 0.95}}, 9, 0.999).result == verdict::contradicted);
 }

@@ -1,8 +1,13 @@
 #include <cmath>
+#include <map>
+#include <stdexcept>
+#include <vector>
 
+#include "sim/engine/stream.hpp"
 #include "sim/statistics/line_fit.hpp"
 #include "sim/statistics/proportion.hpp"
 #include "sim/statistics/sample.hpp"
+#include "sim/statistics/shuffle.hpp"
 #include "support/catch.hpp"
 
 using namespace rto::sim;
@@ -79,4 +84,24 @@ TEST_CASE("fit_power_law finds the exponent") {
   CHECK(fit.slope.value == Approx(-1));
   CHECK(std::exp(fit.intercept.value) == Approx(5));
   CHECK_THROWS_AS(fit_power_law({1, 2}, {0, 1}), std::domain_error);
+}
+
+TEST_CASE("paired differences are taken entry by entry, and need lists of one length") {
+  CHECK(paired_differences({3, 1, 0.5}, {1, 1, 2}) == std::vector<double>{2, 0, -1.5});
+  CHECK(paired_differences({}, {}).empty());
+  CHECK_THROWS_AS(paired_differences({1, 2}, {1}), std::invalid_argument);
+}
+
+TEST_CASE("a shuffle visits every order of three equally often") {
+  stream rng(17);
+  std::map<std::vector<int>, int> seen;
+  constexpr int n = 6000;
+  for (int i = 0; i < n; ++i) {
+    std::vector<int> order{0, 1, 2};
+    shuffle(order, rng);
+    ++seen[order];
+  }
+  REQUIRE(seen.size() == 6);
+  // 4.5 standard errors of a count, six counts: a false alarm once in 25 000 seeds.
+  for (const auto& [order, count] : seen) CHECK(std::abs(count - n / 6) <= 4.5 * std::sqrt(n * (1.0 / 6) * (5.0 / 6)));
 }

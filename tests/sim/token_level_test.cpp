@@ -1,17 +1,12 @@
 // What the families gae, ppo, dpo and token_rewards refuse or report, and what they still answer.
 #include <cmath>
 
-#include "sim/io/json.hpp"
-#include "sim/solve/registry.hpp"
-#include "support/catch.hpp"
+#include "sim/problem_input.hpp"
 
 using namespace rto::sim;
+using namespace rto::test;
 
 namespace {
-
-json array_of(std::vector<std::size_t> shape, json data) {
-  return {{"shape", std::move(shape)}, {"data", std::move(data)}};
-}
 
 const json gae_input = {{"reward", array_of({2, 2}, {1, 2, 3, "nan"})},
                         {"value", array_of({2, 2}, {0.5, 0.5, 1, "nan"})},
@@ -50,29 +45,6 @@ const json rewards_input = {{"logp_dpo", array_of({1, 2}, {-1, "nan"})},
                             {"beta3", 1},
                             {"scale", 0.05},
                             {"reward_clip", 0.05}};
-
-json solve(const std::string& family, const json& input) {
-  const solver* answer = find_family(family);
-  REQUIRE(answer != nullptr);
-  return (*answer)({"test", family, "", reader(input, "case \"test\": input"), nullptr});
-}
-
-// The input with one field changed.
-json with(json input, const std::string& field, json value) {
-  input[field] = std::move(value);
-  return input;
-}
-
-bool refused(const std::string& family, const json& input) {
-  try {
-    solve(family, input);
-  } catch (const std::invalid_argument&) {
-    return true;
-  } catch (const std::domain_error&) {
-    return true;
-  }
-  return false;
-}
 
 }  // namespace
 

@@ -9,7 +9,6 @@
 // recipe of the reward and in nothing else.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -165,8 +164,18 @@ template <class S> struct token_policy_diagnostics {
   S largest_log_ratio;  ///< max |log rho|: 0 (to rounding) before the first update
   S clip_fraction;      ///< share of tokens whose clipped branch is the smaller one
   S k1, k2, k3;         ///< estimates of KL(pi_old || pi), nats
-  S explained_variance;  ///< 1 - sum (R - V_old)^2 / sum (R - mean R)^2, of the value function that made the targets
+  S explained_variance;  ///< of the targets, by the value function that made them
 };
+
+/// 1 - sum (R - V_old)^2 / sum (R - mean R)^2 over the valid tokens: 1 for a perfect value function, 0 for one that is
+/// as good as the mean; the denominator counts as 1 where all targets are equal. \returns a scalar_t, at most 1
+template <Array A> [[nodiscard]] scalar_t<A> explained_variance(const token_policy_targets<A>& targets) {
+  using namespace array;
+  const A miss = select(targets.mask, targets.value_target - targets.old_value, 0.0);
+  const scalar_t<A> spread = moments(targets.value_target, targets.mask).squared_deviations;
+  const scalar_t<A> unexplained = sum(miss * miss) / where_le(spread, 0.0, 1.0, spread);
+  return full_like(unexplained, 1.0) - unexplained;
+}
 
 /// \param log_policy log pi(y_t|s_t) now [batch, time]
 /// \cost a dozen passes; no device synchronisation
@@ -179,9 +188,6 @@ template <Array A>
   require_same_shape("diagnose", "mask", mask, "log_policy", log_policy);
   const A now = select(mask, log_policy, 0.0), old = select(mask, targets.old_log_policy, 0.0);
   const auto estimate = [&](kl_estimator which) { return masked_mean(kl_estimates(now, old, which), mask); };
-  const A miss = select(mask, targets.value_target - targets.old_value, 0.0);
-  const scalar_t<A> spread = moments(targets.value_target, mask).squared_deviations;
-  const scalar_t<A> unexplained = sum(miss * miss) / where_le(spread, 0.0, 1.0, spread);
   return {
       .ratio = masked_mean(exp(now - old), mask),
       .largest_log_ratio = max_coeff(abs(now - old)),
@@ -189,7 +195,7 @@ template <Array A>
       .k1 = estimate(kl_estimator::k1),
       .k2 = estimate(kl_estimator::k2),
       .k3 = estimate(kl_estimator::k3),
-      .explained_variance = full_like(unexplained, 1.0) - unexplained};
+      .explained_variance = explained_variance(targets)};
 }
 
 }  // namespace rto
