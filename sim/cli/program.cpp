@@ -10,7 +10,9 @@
 #include <vector>
 
 #include "sim/cli/command.hpp"
+#include "sim/engine/claim.hpp"
 #include "sim/engine/code.hpp"
+#include "sim/engine/ranks.hpp"
 #include "sim/io/error.hpp"
 
 namespace rto::sim {
@@ -79,6 +81,17 @@ int parse_and_run(int argc, char** argv) {
   return flushed(chosen());
 }
 
+// What goes wrong is one line and status 2.
+template <class Program> int reported(const Program& program) {
+  try {
+    return program();
+  } catch (const std::bad_alloc&) {
+    return complain("out of memory");
+  } catch (const std::exception& e) {
+    return complain(e.what());
+  }
+}
+
 }  // namespace
 
 registered_command::registered_command(std::string name, std::string doc,
@@ -87,13 +100,14 @@ registered_command::registered_command(std::string name, std::string doc,
 }
 
 int run_program(int argc, char** argv) {
-  try {
-    return parse_and_run(argc, argv);
-  } catch (const std::bad_alloc&) {
-    return complain("out of memory");
-  } catch (const std::exception& e) {
-    return complain(e.what());
-  }
+  return reported([&] {
+    const std::unique_ptr<transport> ranks = join_processes();
+    if (ranks && ranks->rank() > 0) return serve(*ranks, find_claim);
+    processes() = ranks && ranks->size() > 1 ? ranks.get() : nullptr;
+    const int status = reported([&] { return parse_and_run(argc, argv); });
+    if (ranks) dismiss(*ranks);
+    return status;
+  });
 }
 
 }  // namespace rto::sim

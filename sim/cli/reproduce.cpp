@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -10,7 +11,9 @@
 #include <set>
 
 #include "sim/cli/command.hpp"
+#include "sim/engine/ranks.hpp"
 #include "sim/engine/run.hpp"
+#include "sim/engine/workers.hpp"
 #include "sim/report/drawing.hpp"
 #include "sim/report/report.hpp"
 
@@ -19,7 +22,7 @@ namespace {
 
 struct reproduce_options {
   std::vector<std::string> claims;
-  bool quick = false, full = false;
+  bool quick = false, full = false, dry_run = false;
   std::vector<std::string> set;
   std::vector<std::string> figures;
   std::string settings_file, data;
@@ -100,6 +103,25 @@ void apply_file(std::vector<planned_claim>& planned, const std::string& file) {
   }
 }
 
+// A dry run measures for so long; replicates that are on their way then still end.
+constexpr double dry_run_seconds = 15;
+
+std::string forecast(const std::vector<claim_load>& loads, const run_options& options) {
+  const int ranks = processes() != nullptr ? processes()->size() : 1;
+  const int threads = number_of_threads(options.threads) * ranks;
+  const auto wall = [&](double seconds) { return std::isnan(seconds) ? "?" : duration(seconds / threads); };
+  std::string text = fmt::format("{:<20} {:>7} {:>11} {:>7}   {}\n", "claim", "points", "replicates", "kept",
+                                 fmt::format("time on {} thread{}", threads, threads == 1 ? "" : "s"));
+  for (const claim_load& load : loads) {
+    text += fmt::format("{:<20} {:>7} {:>11} {:>7}   {}\n", load.name, load.cells.size(), load.total(), load.kept(),
+                        load.total() == 0             ? "skipped (needs --data)"
+                        : load.kept() == load.total() ? "kept"
+                                                      : wall(seconds_left(load)));
+  }
+  return text + fmt::format("{:<20} {:>7} {:>11} {:>7}   {}{}\n", "in all", "", "", "", wall(seconds_left(loads)),
+                            measured(loads) ? "" : " (not every point was tried: a first guess)");
+}
+
 int reproduce(reproduce_options options) {
   if (options.quick && options.full) throw user_error("--quick and --full: expected at most one of them");
   std::vector<planned_claim> planned = chosen_claims(options);
@@ -126,6 +148,11 @@ int reproduce(reproduce_options options) {
     }
     return 0;
   }
+  if (options.dry_run) {
+    fmt::print("{}", forecast(measure_claims(planned, options.run, dry_run_seconds), options.run));
+    return 0;
+  }
+  options.run.others = processes();
   const run_result run = run_claims(planned, options.run);
   if (run.interrupted) {
     fmt::print(stderr, "rto-sim: stopped; {} of {} replicates are kept in {}; the same command goes on from there\n",
@@ -173,6 +200,9 @@ std::function<int()> set_up(CLI::App& app) {
       ->delimiter(',')
       ->allow_extra_args(false)
       ->check(CLI::IsMember({"svg", "pdf"}));
+  app.add_flag(
+      "--dry-run", options->dry_run,
+      "Say what would be computed and how long it takes (tries every point, 15 s at most); nothing is written");
   app.add_option("--only", options->only,
                  "Compute replicate N of every point again and print it as JSON, a line each; nothing is written")
       ->type_name("N")

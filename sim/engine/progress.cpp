@@ -3,25 +3,22 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 
 namespace rto::sim {
 namespace {
 
-std::string duration(double seconds) {
-  if (seconds < 1) return "< 1 s";
-  if (seconds < 100) return fmt::format("{:.0f} s", seconds);
-  if (seconds < 6000) return fmt::format("{:.0f} min", seconds / 60);
-  return fmt::format("{:.1f} h", seconds / 3600);
-}
+// A run that takes less than this needs no announcement, and one is made after this time at the latest.
+constexpr double long_run = 30, patience = 20;
 
 }  // namespace
 
-progress::progress(std::vector<part> parts, int threads, bool quiet)
-    : parts_(std::move(parts)), threads_(threads), quiet_(quiet), terminal_(!quiet && ::isatty(STDERR_FILENO) != 0) {
-  for (const part& p : parts_) {
-    if (p.kept == p.total) announce(p);
+progress::progress(std::vector<claim_load> claims, int threads, bool quiet)
+    : claims_(std::move(claims)), threads_(threads), quiet_(quiet), terminal_(!quiet && ::isatty(STDERR_FILENO) != 0) {
+  for (const claim_load& c : claims_) {
+    if (c.kept() == c.total()) announce(c);
   }
   if (!terminal_) return;
   ticker_ = std::thread([this] {
@@ -39,60 +36,84 @@ void progress::clear() {
   }
   wake_.notify_all();
   if (ticker_.joinable()) ticker_.join();
-  if (drawn_) std::fputs("\r\x1b[K", stderr);
-  drawn_ = false;
+  print("");
 }
 
-void progress::finished(std::size_t index, double seconds) {
+void progress::joined(int threads) {
   const std::lock_guard lock(mutex_);
-  part& p = parts_[index];
-  ++p.done;
-  p.seconds += seconds;
-  if (p.kept + p.done == p.total) announce(p);
+  threads_ += threads;
 }
 
-void progress::announce(const part& p) {
-  if (quiet_) return;
+void progress::finished(std::size_t claim, std::size_t cell, double seconds) {
+  const std::lock_guard lock(mutex_);
+  claim_load& of = claims_[claim];
+  cell_load& in = of.cells[cell];
+  ++in.done;
+  in.seconds += seconds;
+  if (of.kept() + of.done() == of.total()) announce(of);
+  foretell();
+}
+
+// A line of its own, in the place of the one that is redrawn.
+void progress::print(const std::string& line) {
   if (drawn_) std::fputs("\r\x1b[K", stderr);
   drawn_ = false;
-  std::fputs(fmt::format("{:<18} {:>8} replicates{}{}\n", p.name, p.total,
-                         p.done > 0 ? fmt::format(", {:.1f} s of computing", p.seconds) : "",
-                         p.kept > 0 ? fmt::format(", {} kept from before", p.kept) : "")
-                 .c_str(),
-             stderr);
+  std::fputs(line.c_str(), stderr);
 }
 
-double progress::seconds_left() const {
-  double spent = 0, done = 0;
-  for (const part& p : parts_) {
-    spent += p.seconds;
-    done += static_cast<double>(p.done);
+void progress::announce(const claim_load& claim) {
+  if (quiet_) return;
+  double seconds = 0;
+  for (const cell_load& c : claim.cells)
+    seconds += c.done > 0 ? c.seconds * static_cast<double>(c.done) / static_cast<double>(c.done + c.kept) : 0;
+  print(fmt::format("{:<18} {:>8} replicates{}{}\n", claim.name, claim.total(),
+                    claim.done() > 0 ? fmt::format(", {:.1f} s of computing", seconds) : "",
+                    claim.kept() > 0 ? fmt::format(", {} kept from before", claim.kept()) : ""));
+}
+
+// Said once: when every cell has been tried, or patience ends.
+void progress::foretell() {
+  if (quiet_ || foretold_) return;
+  const double passed = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  const bool sure = measured(claims_);
+  if (!sure && passed < patience) return;
+  foretold_ = true;
+  const double left = seconds_left(claims_) / threads_;
+  if (std::isnan(left) || passed + left < long_run) return;
+  std::vector<std::pair<double, std::string>> longest;
+  for (const claim_load& c : claims_) {
+    const double of_claim = seconds_left(c);
+    longest.emplace_back(std::isnan(of_claim) ? 0 : of_claim, c.name);
   }
-  if (done == 0) return std::nan("");
-  double left = 0;
-  for (const part& p : parts_) {
-    const double each = p.done > 0 ? p.seconds / static_cast<double>(p.done) : spent / done;
-    left += each * static_cast<double>(p.total - p.kept - p.done);
-  }
-  return left / threads_;
+  std::sort(longest.rbegin(), longest.rend());
+  std::string names;
+  for (std::size_t i = 0; i < std::min<std::size_t>(3, longest.size()) && longest[i].first > 0.1 * left * threads_; ++i)
+    names += fmt::format("{}{} {}", i == 0 ? "; most of it: " : ", ", longest[i].second,
+                         duration(longest[i].first / threads_));
+  print(fmt::format("about {}{} from here on {} thread{}{}\n", duration(left), sure ? "" : " (a first guess)", threads_,
+                    threads_ == 1 ? "" : "s", names));
 }
 
 void progress::draw() {
   std::size_t done = 0, total = 0;
   std::string current;
-  for (const part& p : parts_) {
-    done += p.kept + p.done;
-    total += p.total;
-    if (current.empty() && p.kept + p.done < p.total)
-      current = fmt::format("{} {}/{}", p.name, p.kept + p.done, p.total);
+  for (const claim_load& c : claims_) {
+    const std::size_t of_claim = c.kept() + c.done();
+    done += of_claim;
+    total += c.total();
+    if (current.empty() && of_claim < c.total()) current = fmt::format("{} {}/{}", c.name, of_claim, c.total());
   }
   if (total == 0 || current.empty()) return;
-  const double left = seconds_left();
-  const int cells = 24, full = static_cast<int>(cells * done / total);
+  // By time where it is known: replicates differ by orders of magnitude.
+  const double left = seconds_left(claims_);
+  double spent = 0;
+  for (const claim_load& c : claims_) spent += c.seconds();
+  const double share = std::isnan(left) || spent + left == 0 ? static_cast<double>(done) / static_cast<double>(total)
+                                                             : spent / (spent + left);
+  const int cells = 24, full = static_cast<int>(cells * share);
   std::fputs(fmt::format("\r\x1b[K[{}{}] {:3.0f} %  {}{}", std::string(static_cast<std::size_t>(full), '='),
-                         std::string(static_cast<std::size_t>(cells - full), ' '),
-                         100.0 * static_cast<double>(done) / static_cast<double>(total), current,
-                         std::isnan(left) ? "" : fmt::format("  about {} left", duration(left)))
+                         std::string(static_cast<std::size_t>(cells - full), ' '), 100.0 * share, current,
+                         std::isnan(left) ? "" : fmt::format("  about {} left", duration(left / threads_)))
                  .c_str(),
              stderr);
   std::fflush(stderr);

@@ -1,10 +1,6 @@
 #include "sim/engine/run.hpp"
 
 #include <fmt/format.h>
-#include <tbb/global_control.h>
-#include <tbb/info.h>
-#include <tbb/parallel_for.h>
-#include <tbb/task_arena.h>
 
 #include <algorithm>
 #include <atomic>
@@ -12,44 +8,17 @@
 #include <exception>
 #include <memory>
 #include <mutex>
+#include <thread>
 
+#include "sim/engine/interrupt.hpp"
 #include "sim/engine/progress.hpp"
+#include "sim/engine/ranks.hpp"
+#include "sim/engine/replicate.hpp"
 #include "sim/engine/store.hpp"
+#include "sim/engine/workers.hpp"
 
 namespace rto::sim {
 namespace {
-
-std::atomic<bool> interrupted{false};
-std::atomic<int> interrupting_signal{0};
-static_assert(std::atomic<bool>::is_always_lock_free && std::atomic<int>::is_always_lock_free);
-
-extern "C" void on_signal(int signal) {
-  interrupting_signal = signal;
-  interrupted = true;
-}
-
-// While it lives, Ctrl-C asks the run to stop; a second Ctrl-C ends the program at once.
-class signal_guard {
- public:
-  signal_guard() {
-    interrupted = false;
-    struct sigaction action {};
-    action.sa_handler = on_signal;
-    action.sa_flags = static_cast<int>(SA_RESETHAND);
-    sigaction(SIGINT, &action, &before_interrupt_);
-    sigaction(SIGTERM, &action, &before_terminate_);
-  }
-  signal_guard(const signal_guard&) = delete;
-  signal_guard& operator=(const signal_guard&) = delete;
-  ~signal_guard() {
-    sigaction(SIGINT, &before_interrupt_, nullptr);
-    sigaction(SIGTERM, &before_terminate_, nullptr);
-  }
-
- private:
-  struct sigaction before_interrupt_ {};
-  struct sigaction before_terminate_ {};
-};
 
 // A claim while it runs.
 struct running_claim {
@@ -57,14 +26,7 @@ struct running_claim {
   std::vector<std::string> points;  // canonical texts
   std::unique_ptr<replicate_store> store;
   outcomes results;
-  std::size_t kept = 0, total = 0;
-  std::vector<double> seconds;  // in order, one a replicate
-};
-
-struct task {
-  std::size_t claim, cell;
-  std::int64_t replicate;
-  std::size_t slot;  // in running_claim::seconds
+  std::vector<std::vector<double>> seconds;  // by cell and replicate
 };
 
 // The same point twice (a value given twice in a list) is one cell.
@@ -108,21 +70,126 @@ std::vector<cell> planned_cells(const planned_claim& claim) {
   }
 }
 
-// One replicate, computed.
-json outcome_of(const claim& what, const json& point, const std::string& text, std::int64_t replicate,
-                const run_options& options) {
-  replicate_context context{replicate_stream(options.seed, what.id, text, static_cast<std::uint64_t>(replicate)),
-                            replicate, options.data, &interrupted};
-  json outcome;
-  try {
-    outcome = what.replicate(point, context);
-  } catch (const user_error&) {
-    throw;
-  } catch (const std::exception& e) {
-    throw user_error(fmt::format("{}: replicate {} at {}: {}", what.id, replicate, text, e.what()));
+// The claims of a run, planned: what is kept already, what is to be computed.
+struct planned_run {
+  std::vector<running_claim> claims;
+  std::vector<claim_load> loads;
+  std::vector<task> tasks;  // in the order in which they are to be computed
+};
+
+// The cells of all claims, before any file is touched: a bad setting of the last one must not cost the time of the
+// first.
+std::vector<std::vector<cell>> all_cells(const std::vector<planned_claim>& claims, const run_options& options) {
+  std::vector<std::vector<cell>> all;
+  for (const planned_claim& c : claims)
+    all.push_back(is_skipped(*c.what, options) ? std::vector<cell>{} : planned_cells(c));
+  return all;
+}
+
+planned_run plan_run(const std::vector<planned_claim>& claims, std::vector<std::vector<cell>> cells,
+                     const run_options& options, replicate_store::access access) {
+  planned_run run;
+  run.claims.resize(claims.size());
+  for (std::size_t i = 0; i < claims.size(); ++i) {
+    const claim& what = *claims[i].what;
+    running_claim& r = run.claims[i];
+    claim_load& load = run.loads.emplace_back();
+    load.name = what.id;
+    r.cells = std::move(cells[i]);
+    if (r.cells.empty()) continue;
+    r.store = std::make_unique<replicate_store>(options.out, what.id, what.revision, options.seed, access);
+    for (std::size_t k = 0; k < r.cells.size(); ++k) {
+      r.points.push_back(r.cells[k].point.dump());
+      const auto count = static_cast<std::size_t>(std::max<std::int64_t>(0, r.cells[k].replicates));
+      cell_outcomes& results = r.results.cells.emplace_back();
+      results.point = r.cells[k].point;
+      results.replicates.resize(count);
+      std::vector<double>& seconds = r.seconds.emplace_back(count, 0.0);
+      cell_load& cell = load.cells.emplace_back();
+      cell.total = count;
+      for (std::size_t replicate = 0; replicate < count; ++replicate) {
+        if (auto kept = r.store->find(r.points[k], static_cast<std::int64_t>(replicate))) {
+          results.replicates[replicate] = std::move(kept->outcome);
+          seconds[replicate] = kept->seconds;
+          cell.seconds += kept->seconds;
+          ++cell.kept;
+        } else {
+          run.tasks.push_back({i, k, static_cast<std::int64_t>(replicate)});
+        }
+      }
+    }
   }
-  encode_non_finite(outcome);
-  return outcome;
+  run.tasks = pilots_first(run.tasks);
+  return run;
+}
+
+// The first failure of several threads.
+class failure_box {
+ public:
+  void put(std::exception_ptr failure) {
+    const std::lock_guard hold(mutex_);
+    if (!failed_) failure_ = std::move(failure);
+    failed_ = true;
+  }
+  bool filled() const { return failed_; }
+  void rethrow() const {
+    if (failure_) std::rethrow_exception(failure_);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::exception_ptr failure_;
+  std::atomic<bool> failed_{false};
+};
+
+// Computes tasks on this process's threads, and on the other processes where there are some, until none is left,
+// `ending` says so or one fails. \param done takes what is finished, from any thread  \throws what a task failed with
+template <class Ending, class Done, class Joined>
+void compute(const std::vector<planned_claim>& claims, const planned_run& run, const run_options& options,
+             const Ending& ending, const Done& done, const Joined& joined) {
+  const replicate_setting setting{options.seed, options.data};
+  failure_box failure;
+  std::atomic<std::size_t> next{0};
+  const auto ended = [&] { return failure.filled() || ending(); };
+  // One task at a time to each thread: durations differ by orders of magnitude.
+  const auto take = [&]() -> std::optional<std::size_t> {
+    if (ended()) return std::nullopt;
+    const std::size_t index = next++;
+    return index < run.tasks.size() ? std::optional(index) : std::nullopt;
+  };
+  const auto cell_of = [&](const task& t) -> const running_claim& { return run.claims[t.claim]; };
+
+  std::jthread others;
+  if (options.others != nullptr) {
+    others = std::jthread([&] {
+      hand_out(*options.others, options.threads, setting,
+               {.next = [&]() -> std::optional<remote_task> {
+                  const auto index = take();
+                  if (!index) return std::nullopt;
+                  const task& t = run.tasks[*index];
+                  return remote_task{*index, claims[t.claim].what->id, cell_of(t).cells[t.cell].point, t.replicate};
+                },
+                .done = [&](std::size_t id, kept_replicate kept) { done(run.tasks[id], std::move(kept)); },
+                .failed = [&](std::exception_ptr e) { failure.put(std::move(e)); },
+                .ending = ended,
+                .joined = joined});
+    });
+  }
+  run_on_threads(number_of_threads(options.threads), [&] {
+    while (const auto index = take()) {
+      const task& t = run.tasks[*index];
+      try {
+        done(t, compute_replicate(*claims[t.claim].what, cell_of(t).cells[t.cell].point, cell_of(t).points[t.cell],
+                                  t.replicate, setting));
+      } catch (const interruption&) {
+        return;
+      } catch (...) {
+        failure.put(std::current_exception());
+      }
+    }
+  });
+  if (others.joinable()) others.join();
+  failure.rethrow();
 }
 
 }  // namespace
@@ -132,7 +199,8 @@ json replicate_again(const planned_claim& claim, const run_options& options, std
   if (is_skipped(*claim.what, options)) return list;
   for (const cell& c : planned_cells(claim)) {
     if (replicate >= c.replicates) continue;
-    json outcome = outcome_of(*claim.what, c.point, c.point.dump(), replicate, options);
+    json outcome =
+        compute_replicate(*claim.what, c.point, c.point.dump(), replicate, {options.seed, options.data}).outcome;
     list.push_back({{"claim", claim.what->id},
                     {"point", c.point},
                     {"seed", options.seed},
@@ -142,104 +210,78 @@ json replicate_again(const planned_claim& claim, const run_options& options, std
   return list;
 }
 
+std::vector<claim_load> measure_claims(const std::vector<planned_claim>& claims, run_options options, double seconds) {
+  planned_run run = plan_run(claims, all_cells(claims, options), options, replicate_store::access::read_only);
+  std::size_t pilots = 0;
+  for (const claim_load& load : run.loads) {
+    for (const cell_load& cell : load.cells) pilots += cell.left() > 0 && cell.kept == 0 ? 1 : 0;
+  }
+  const signal_guard guard;
+  const auto start = std::chrono::steady_clock::now();
+  std::mutex mutex;
+  std::size_t computed = 0;
+  options.others = nullptr;  // the time of a replicate is that of one thread
+  const auto ending = [&] {
+    const std::lock_guard hold(mutex);
+    return interrupted() || computed >= pilots ||
+           std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() > seconds;
+  };
+  compute(
+      claims, run, options, ending,
+      [&](const task& t, const kept_replicate& kept) {
+        const std::lock_guard hold(mutex);
+        cell_load& cell = run.loads[t.claim].cells[t.cell];
+        ++cell.done;
+        cell.seconds += kept.seconds;
+        ++computed;
+      },
+      [](int) {});
+  return run.loads;
+}
+
 run_result run_claims(const std::vector<planned_claim>& claims, const run_options& options) {
-  const int threads = options.threads > 0 ? options.threads : tbb::info::default_concurrency();
-
-  // Plan all claims before any work: a bad setting of the last one must not cost the time of the first.
-  std::vector<running_claim> running(claims.size());
-  std::vector<task> tasks;
-  std::vector<progress::part> parts;
-  for (std::size_t i = 0; i < claims.size(); ++i) {
-    if (is_skipped(*claims[i].what, options)) continue;
-    running[i].cells = planned_cells(claims[i]);
-  }
-
+  std::vector<std::vector<cell>> cells = all_cells(claims, options);
   const folder_lock lock(options.out);
-  for (std::size_t i = 0; i < claims.size(); ++i) {
-    const claim& what = *claims[i].what;
-    running_claim& r = running[i];
-    if (!r.cells.empty())
-      r.store = std::make_unique<replicate_store>(options.out, what.id, what.revision, options.seed);
-    for (std::size_t k = 0; k < r.cells.size(); ++k) {
-      r.points.push_back(r.cells[k].point.dump());
-      cell_outcomes& results = r.results.cells.emplace_back();
-      results.point = r.cells[k].point;
-      results.replicates.resize(static_cast<std::size_t>(std::max<std::int64_t>(0, r.cells[k].replicates)));
-      for (std::int64_t replicate = 0; replicate < r.cells[k].replicates; ++replicate) {
-        const std::size_t slot = r.seconds.size();
-        r.seconds.push_back(0);
-        if (auto kept = r.store->find(r.points[k], replicate)) {
-          results.replicates[static_cast<std::size_t>(replicate)] = std::move(kept->outcome);
-          r.seconds[slot] = kept->seconds;
-          ++r.kept;
-        } else {
-          tasks.push_back({i, k, replicate, slot});
-        }
-      }
-    }
-    r.total = r.seconds.size();
-    parts.push_back({what.id, r.kept, r.total, 0, 0});
-  }
+  planned_run run = plan_run(claims, std::move(cells), options, replicate_store::access::append);
 
   const signal_guard guard;
-  std::exception_ptr failure;
-  std::mutex failure_mutex;
-  std::atomic<bool> failed{false};
-  std::atomic<std::size_t> next{0}, computed{0};
+  std::atomic<std::size_t> computed{0};
   {
-    progress line(parts, threads, options.quiet);
-    const auto work = [&](const task& t) {
-      const claim& what = *claims[t.claim].what;
-      running_claim& r = running[t.claim];
-      const auto start = std::chrono::steady_clock::now();
-      kept_replicate done;
-      done.outcome = outcome_of(what, r.cells[t.cell].point, r.points[t.cell], t.replicate, options);
-      done.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-      r.store->add(r.points[t.cell], t.replicate, done);
-      r.seconds[t.slot] = done.seconds;
-      r.results.cells[t.cell].replicates[static_cast<std::size_t>(t.replicate)] = std::move(done.outcome);
-      line.finished(t.claim, r.seconds[t.slot]);
-      ++computed;
-    };
-    // In the order of the plan, one task at a time to each thread: durations differ by orders of magnitude.
-    const auto worker = [&](int) {
-      while (!failed && !interrupted) {
-        const std::size_t index = next++;
-        if (index >= tasks.size()) return;
-        try {
-          work(tasks[index]);
-        } catch (const interruption&) {
-          return;
-        } catch (...) {
-          const std::lock_guard hold(failure_mutex);
-          if (!failed) failure = std::current_exception();
-          failed = true;
-        }
-      }
-    };
-    const tbb::global_control limit(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(threads));
-    tbb::task_arena arena(threads);
-    arena.execute([&] { tbb::parallel_for(0, threads, worker, tbb::simple_partitioner()); });
+    progress line(run.loads, number_of_threads(options.threads), options.quiet);
+    compute(
+        claims, run, options, [] { return interrupted().load(); },
+        [&](const task& t, kept_replicate kept) {
+          running_claim& r = run.claims[t.claim];
+          const auto replicate = static_cast<std::size_t>(t.replicate);
+          r.store->add(r.points[t.cell], t.replicate, kept);
+          r.seconds[t.cell][replicate] = kept.seconds;
+          r.results.cells[t.cell].replicates[replicate] = std::move(kept.outcome);
+          line.finished(t.claim, t.cell, kept.seconds);
+          ++computed;
+        },
+        [&](int threads) { line.joined(threads); });
   }
-  if (failure) std::rethrow_exception(failure);
 
   run_result result;
-  for (const running_claim& r : running) {
-    result.planned += r.total;
-    result.finished += r.kept;
+  for (const claim_load& load : run.loads) {
+    result.planned += load.total();
+    result.finished += load.kept();
   }
   result.finished += computed;
   if (result.finished < result.planned) {
     result.interrupted = true;
-    result.signal = interrupting_signal;
+    result.signal = interrupting_signal();
     return result;
   }
 
   for (std::size_t i = 0; i < claims.size(); ++i) {
     const claim& what = *claims[i].what;
-    running_claim& r = running[i];
-    claim_result one{&what, claims[i].values, {}, verdict::skipped, r.total, r.total - r.kept, 0};
-    for (const double seconds : r.seconds) one.seconds += seconds;
+    running_claim& r = run.claims[i];
+    const std::size_t total = run.loads[i].total();
+    claim_result one{&what, claims[i].values, {}, verdict::skipped, total, total - run.loads[i].kept(), 0};
+    for (const std::vector<double>& of_cell : r.seconds) {
+      for (const double seconds : of_cell) one.seconds += seconds;
+    }
     try {
       one.concluded = is_skipped(what, options) ? skipped_conclusion() : what.conclude(claims[i].values, r.results);
     } catch (const user_error&) {

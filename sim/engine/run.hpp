@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "sim/engine/claim.hpp"
+#include "sim/engine/load.hpp"
+#include "sim/engine/transport.hpp"
 
 namespace rto::sim {
 
@@ -16,8 +18,9 @@ struct run_options {
   std::uint64_t seed = 1;
   int threads = 0;  // 0: one per core
   std::optional<std::filesystem::path> data{};
-  bool quiet = false;  // nothing on standard error
-  bool pdf = false;    // figures as PDF too
+  bool quiet = false;           // nothing on standard error
+  bool pdf = false;             // figures as PDF too
+  transport* others = nullptr;  // processes that share the work
 };
 
 /// One claim with the settings it is to run at.
@@ -45,8 +48,13 @@ struct run_result {
 };
 
 /// Runs the claims. Every replicate is a function of its stream, sums are over replicates in their order: the result
-/// does not depend on `threads`. \throws user_error on bad settings, a full disk, or a replicate that rejects its input
+/// does not depend on `threads` or `others`. \throws user_error on bad settings, a full disk, or a replicate that
+/// rejects its input
 run_result run_claims(const std::vector<planned_claim>& claims, const run_options& options);
+
+/// What a run would have to compute, and what it would take: computes one replicate of every cell that has none, for at
+/// most `seconds` (each to its end), and drops what it computed. Nothing is written.  \throws user_error
+std::vector<claim_load> measure_claims(const std::vector<planned_claim>& claims, run_options options, double seconds);
 
 /// Replicate number `replicate` of every cell of a claim, computed again from its stream; nothing is read from the
 /// store or kept. \returns a list of {"claim", "point", "seed", "replicate", "outcome"}  \throws user_error

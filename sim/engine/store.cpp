@@ -41,9 +41,9 @@ folder_lock::~folder_lock() {
 }
 
 replicate_store::replicate_store(const std::filesystem::path& folder, const std::string& claim, int revision,
-                                 std::uint64_t seed)
+                                 std::uint64_t seed, access mode)
     : file_(folder / "replicates" / code_key() / (claim + ".jsonl")), revision_(revision), seed_(seed) {
-  make_folder(file_.parent_path());
+  if (mode == access::append) make_folder(file_.parent_path());
   std::error_code ignored;
   std::string content;
   if (std::filesystem::exists(file_, ignored)) content = read_file(file_);
@@ -59,6 +59,7 @@ replicate_store::replicate_store(const std::filesystem::path& folder, const std:
     if (!line.contains("outcome") || line.value("seed", std::uint64_t{0}) != seed) continue;
     kept_[{cell, line.value("replicate", std::int64_t{-1})}] = {line["outcome"], line.value("seconds", 0.0)};
   }
+  if (mode == access::read_only) return;
   descriptor_ = ::open(file_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
   if (descriptor_ < 0) fail(file_, errno);
   if (whole != content.size() && ::ftruncate(descriptor_, static_cast<off_t>(whole)) != 0) fail(file_, errno);

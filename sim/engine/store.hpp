@@ -35,8 +35,11 @@ class folder_lock {
 /// "outcome": {..}}` for every replicate. A last line that a kill has cut is dropped.
 class replicate_store {
  public:
+  enum class access { append, read_only };  // read_only: `add` is not to be called, and nothing is created
+
   /// \param revision of the claim: replicates of another one are not used
-  replicate_store(const std::filesystem::path& folder, const std::string& claim, int revision, std::uint64_t seed);
+  replicate_store(const std::filesystem::path& folder, const std::string& claim, int revision, std::uint64_t seed,
+                  access mode = access::append);
   replicate_store(const replicate_store&) = delete;
   replicate_store& operator=(const replicate_store&) = delete;
   ~replicate_store();

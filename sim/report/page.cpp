@@ -48,13 +48,6 @@ std::string verdict_meaning(verdict v) {
   return "";
 }
 
-std::string duration(double seconds) {
-  if (seconds < 10) return fmt::format("{:.2g} s", seconds);
-  if (seconds < 120) return fmt::format("{:.0f} s", seconds);
-  if (seconds < 7200) return fmt::format("{:.1f} min", seconds / 60);
-  return fmt::format("{:.1f} h", seconds / 3600);
-}
-
 // A cell that reads as a number goes to the right.
 bool reads_as_number(const std::string& cell) {
   if (cell.empty()) return false;
