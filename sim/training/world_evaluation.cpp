@@ -35,37 +35,4 @@ double optimal_objective(const token_world& world, const edge_table& log_referen
   return plan(world.tree, log_reference, world.reward, {.beta = beta}).objective;
 }
 
-std::vector<std::vector<double>> win_rates(const token_world& world,
-                                           const std::vector<std::vector<double>>& probabilities, judge by) {
-  using matrix = Eigen::MatrixXd;
-  const auto policies = static_cast<Eigen::Index>(probabilities.size());
-  const std::span<const double> rho = world.tree.start_distribution();
-  matrix wins = matrix::Zero(policies, policies);
-  constexpr Eigen::Index block = 128;  // rows of the table of judgements held at once
-  for (std::size_t k = 0; k + 1 < world.first_answer.size(); ++k) {
-    const Eigen::Index from = world.first_answer[k], n = world.first_answer[k + 1] - from;
-    matrix p(n, policies);
-    for (Eigen::Index j = 0; j < policies; ++j)
-      p.col(j) = Eigen::Map<const Eigen::VectorXd>(probabilities[static_cast<std::size_t>(j)].data() + from, n);
-    const Eigen::Map<const Eigen::ArrayXd> r(world.answer_reward.data() + from, n);
-    for (Eigen::Index i = 0; i < n; i += block) {
-      const Eigen::Index rows = std::min(block, n - i);
-      Eigen::ArrayXXd verdict(rows, n);  // P(answer i beats answer j)
-      for (Eigen::Index a = 0; a < rows; ++a) {
-        const Eigen::ArrayXd margin = r(i + a) - r;
-        if (by == judge::bradley_terry)
-          verdict.row(a) = (1 / (1 + (-margin).exp())).transpose();
-        else
-          verdict.row(a) = ((margin > 0).cast<double>() + 0.5 * (margin == 0).cast<double>()).transpose();
-      }
-      wins += rho[k] * p.middleRows(i, rows).transpose() * (verdict.matrix() * p);
-    }
-  }
-  std::vector<std::vector<double>> rates(probabilities.size(), std::vector<double>(probabilities.size()));
-  for (Eigen::Index i = 0; i < policies; ++i)
-    for (Eigen::Index j = 0; j < policies; ++j)
-      rates[static_cast<std::size_t>(i)][static_cast<std::size_t>(j)] = wins(i, j);
-  return rates;
-}
-
 }  // namespace rto::sim

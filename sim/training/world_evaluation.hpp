@@ -30,8 +30,8 @@ enum class judge {
   bradley_terry,  // the first with probability sigma(R_1 - R_2)
 };
 
-/// P(an answer of policy i beats one of policy j), exactly, for all pairs. \cost O(prompts answers^2 policies)
-/// \param probabilities `answer_probabilities` of every policy
+/// P(an answer of policy i beats one of policy j), exactly (to rounding), for all pairs. \cost O(answers (policies^2 +
+/// log answers)) \param probabilities `answer_probabilities` of every policy
 std::vector<std::vector<double>> win_rates(const token_world& world,
                                            const std::vector<std::vector<double>>& probabilities, judge by);
 

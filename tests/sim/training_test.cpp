@@ -291,8 +291,10 @@ TEST_CASE("drawn preferences have the frequencies of Bradley-Terry, label noise 
 }
 
 TEST_CASE("win rates are those of brute force by both judges, and i beats j or j beats i") {
-  token_world world = small_world(9, 4, 5, 1);  // 364 answers a prompt: several blocks of judgements
+  token_world world = small_world(9, 4, 5, 1);  // 364 answers a prompt: more than points of interpolation
   for (double& r : world.answer_reward) r = std::round(4 * r) / 4;  // ties
+  const auto [low, high] = std::minmax_element(world.answer_reward.begin(), world.answer_reward.end());
+  REQUIRE(*high - *low > 2);  // several pieces
   stream rng(10);
   std::vector<std::vector<double>> p{answer_probabilities(world, world.log_pretrained)};
   for (int i = 0; i < 2; ++i) p.push_back(answer_probabilities(world, random_log_policy(world, rng)));
