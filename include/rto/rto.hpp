@@ -1,5 +1,6 @@
 // Everything, for users: `#include <rto/rto.hpp>`. Nothing inside the library includes this header.
-// Only the autodiff scalar stays out (rto/array/autodiff.hpp), since it costs compile time and few programs need it.
+// Only the autodiff scalar stays out (rto/array/autodiff.hpp, and rto/reward/autodiff_reward.hpp, which differentiates a
+// reward by it), since it costs compile time and few programs need it.
 #pragma once
 
 #include <rto/array/array.hpp>
@@ -30,6 +31,8 @@
 
 #include <rto/reward/ball_newton_step.hpp>
 #include <rto/reward/confidence_set.hpp>
+#include <rto/reward/differentiable_reward.hpp>
+#include <rto/reward/differentiable_reward_mle.hpp>
 #include <rto/reward/implicit_reward.hpp>
 #include <rto/reward/inference.hpp>
 #include <rto/reward/likelihood_confidence_set.hpp>
@@ -43,6 +46,7 @@
 #include <rto/reward/row_space.hpp>
 #include <rto/reward/separability.hpp>
 #include <rto/reward/shifted_likelihood.hpp>
+#include <rto/reward/tanh_network.hpp>
 #include <rto/reward/token_reward.hpp>
 #include <rto/reward/token_reward_recipe.hpp>
 
@@ -99,6 +103,7 @@
 #include <rto/theory/structural_kernel.hpp>
 #include <rto/theory/suboptimality.hpp>
 
+#include <rto/algorithm/differentiable_reward_planning.hpp>
 #include <rto/algorithm/pessimistic_reward_planning.hpp>
 #include <rto/algorithm/pessimistic_value.hpp>
 #include <rto/algorithm/reward_class_pessimism.hpp>

@@ -17,6 +17,7 @@
 #include <rto/preference/comparison.hpp>
 #include <rto/preference/trajectory_features.hpp>
 #include <rto/reward/confidence_set.hpp>
+#include <rto/reward/linear_reward.hpp>
 #include <rto/reward/pessimism.hpp>
 #include <rto/reward/reward_mle.hpp>
 #include <rto/theory/structural_kernel.hpp>
@@ -67,6 +68,41 @@ template <DesignMatrix X>
                             .delta = delta});
 }
 
+/// Steps 2 and 3 of Algorithm 1 for an estimated reward of any origin, with features of its uncertainty:
+/// r_hat(s,a) = r(s,a) - rho ||phi(s,a)||_{Sigma_D^-1}, and the policy optimal for it.
+/// \param estimate r [states x actions, 1], states outermost
+/// \param features phi [states x actions, d]  \param radius rho, finite and >= 0
+/// \param quotient take the bonus of the features projected off the structural kernel
+/// \returns a plan whose `estimate` is empty
+/// \throws std::invalid_argument for shapes; std::domain_error for values out of their domain
+/// \cost O(states x actions x d^2) for the bonus, one backward recursion
+template <class Mdp, Array L, Array F>
+requires TabularMdp<Mdp, F> && GoesWith<L, F>
+[[nodiscard]] pessimistic_reward_plan<array_t<F>> plan_below_estimate(const Mdp& mdp, const L& log_reference,
+                                                                      const matrix_t<F>& estimate, const F& features,
+                                                                      const regularized_covariance<matrix_t<F>>& covariance,
+                                                                      double radius, double beta, bool quotient) {
+  using A = array_t<F>;
+  using M = matrix_t<F>;
+  const std::int64_t states = mdp.states(), actions = mdp.actions();
+  require_shape("pessimistic_reward_planning", "features", features, states * actions,
+                array::rows(covariance.matrix));
+  require_shape("pessimistic_reward_planning", "the estimated reward", estimate, states * actions, 1);
+  if (!array::all_finite(features))
+    throw std::domain_error("rto::pessimistic_reward_planning: need finite features, got an infinity or NaN");
+  const M phi = array::dense(array::matrix(features));
+  const M psi = quotient ? quotient_features(find_structural_kernel(mdp, features), phi) : phi;
+  const M reward = subtract_uncertainty(estimate, psi, covariance, radius);  // (4.2)
+  const M bonus = elliptical_norms(psi, covariance);
+  pessimistic_reward_plan<A> result;
+  result.covariance = covariance;
+  result.radius = radius;
+  result.bonus = array::reshape(array::elementwise(bonus), states, actions);
+  result.reward = array::reshape(array::elementwise(reward), states, actions);
+  result.plan = plan(mdp, log_reference, result.reward, {.beta = beta});  // (3.4)
+  return result;
+}
+
 /// Steps 2 and 3 of Algorithm 1 for an estimate and a covariance that are there already: for several radii, or where
 /// the covariance counts comparisons by other weights.
 /// \param radius rho, finite and >= 0
@@ -78,23 +114,12 @@ requires TabularMdp<Mdp, F> && GoesWith<L, F>
 [[nodiscard]] pessimistic_reward_plan<array_t<F>> pessimistic_reward_planning(
     const Mdp& mdp, const L& log_reference, const F& features, const reward_estimate<matrix_t<F>>& estimate,
     const regularized_covariance<matrix_t<F>>& covariance, double radius, double beta, bool quotient) {
-  using A = array_t<F>;
   using M = matrix_t<F>;
-  const std::int64_t states = mdp.states(), actions = mdp.actions();
-  require_shape("pessimistic_reward_planning", "features", features, states * actions, array::rows(estimate.theta));
-  if (!array::all_finite(features))
-    throw std::domain_error("rto::pessimistic_reward_planning: need finite features, got an infinity or NaN");
-  const M phi = array::dense(array::matrix(features));
-  const M psi = quotient ? quotient_features(find_structural_kernel(mdp, features), phi) : phi;
-  const M reward = pessimistic_reward(phi, psi, estimate.theta, covariance, radius);  // (4.2)
-  const M bonus = elliptical_norms(psi, covariance);
-  pessimistic_reward_plan<A> result;
+  require_shape("pessimistic_reward_planning", "features", features, mdp.states() * mdp.actions(),
+                array::rows(estimate.theta));
+  const M mean = linear_reward(M(array::dense(array::matrix(features))), estimate.theta);
+  auto result = plan_below_estimate(mdp, log_reference, mean, features, covariance, radius, beta, quotient);
   result.estimate = estimate;
-  result.covariance = covariance;
-  result.radius = radius;
-  result.bonus = array::reshape(array::elementwise(bonus), states, actions);
-  result.reward = array::reshape(array::elementwise(reward), states, actions);
-  result.plan = plan(mdp, log_reference, result.reward, {.beta = beta});  // (3.4)
   return result;
 }
 

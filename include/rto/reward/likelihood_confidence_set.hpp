@@ -58,6 +58,29 @@ struct likelihood_confidence_set {
   return 0.5 * boost::math::quantile(boost::math::complement(chi_squared, delta));
 }
 
+/// zeta = p log(1 + 2 B L n / p) + p + log(1/delta): the width at which the set {theta : l(theta) >= max l - zeta} of a
+/// class of p parameters in a ball contains the truth with probability at least 1 - delta, for every n.
+///
+/// `finite_class_zeta` of a cover of the ball, plus what the likelihood can change between a point and its centre: a
+/// cover of radius e has at most (1 + 2B/e)^p points, |dl/dz| <= 1 a comparison, and e = p / (n L). A maximum that is
+/// not the global one only widens the set: the statement stays true.
+/// \assumes hard labels drawn independently from the truth, which is in the class; |z_i(theta) - z_i(theta')| <= L
+///   ||theta - theta'|| on the ball for the margins z_i
+/// \param dimension p >= 1  \param bound B >= 0, of ||theta||  \param lipschitz L >= 0, of a margin
+/// \param comparisons n >= 0, counted with their weights  \param delta failure probability in (0, 1)
+/// \throws std::domain_error
+[[nodiscard]] inline double lipschitz_class_zeta(std::int64_t dimension, double bound, double lipschitz,
+                                                 double comparisons, double delta) {
+  constexpr auto function = "lipschitz_class_zeta";
+  require_domain(dimension >= 1, function, "dimension >= 1", static_cast<double>(dimension));
+  require_domain(bound >= 0 && std::isfinite(bound), function, "bound >= 0 and finite", bound);
+  require_domain(lipschitz >= 0 && std::isfinite(lipschitz), function, "lipschitz >= 0 and finite", lipschitz);
+  require_domain(comparisons >= 0 && std::isfinite(comparisons), function, "comparisons >= 0 and finite", comparisons);
+  require_domain(delta > 0 && delta < 1, function, "delta in (0, 1)", delta);
+  const double p = static_cast<double>(dimension);
+  return p * std::log1p(2.0 * bound * lipschitz * comparisons / p) + p - std::log(delta);
+}
+
 /// The confidence set of a finite class from the log-likelihoods of its candidates.
 /// \source arXiv 2404.18922v1, Remark B.2 (for kernels; formula reconstructed)
 /// \param log_likelihood l_k, nats; -inf (the candidate cannot have produced the data) excludes

@@ -42,6 +42,25 @@ template <DesignMatrix X>
   return parts.empty() ? like : M(array::stack_rows(like, parts));
 }
 
+/// r_hat(s, a) = r(s, a) - rho ||psi(s, a)||_{Sigma_D^{-1}}: an estimate less its uncertainty.
+/// \source arXiv 2404.18922, eq. (4.2), for an estimate of any origin
+/// \param estimate r [m, 1]  \param bonus_features psi [m, d]
+/// \param radius rho >= 0 and finite: an infinite one (confidence_radius beyond c = 709.7) would give rewards of -inf
+/// \returns [m, 1]
+/// \throws std::invalid_argument for shapes; std::domain_error for the radius
+/// \cost O(m d^2)
+template <LinearAlgebra M, DesignMatrix Y>
+[[nodiscard]] M subtract_uncertainty(const M& estimate, const Y& bonus_features,
+                                     const regularized_covariance<M>& covariance, double radius) {
+  require_domain(radius >= 0 && std::isfinite(radius), "pessimistic_reward", "radius >= 0 and finite", radius);
+  if (array::rows(estimate) != array::rows(bonus_features))
+    throw std::invalid_argument("rto::pessimistic_reward: bonus_features must have " +
+                                std::to_string(array::rows(estimate)) + " rows, got " +
+                                std::to_string(array::rows(bonus_features)));
+  const M bonus = elliptical_norms(bonus_features, covariance);
+  return estimate - radius * bonus;
+}
+
 template <DesignMatrix X, DesignMatrix Y>
 [[nodiscard]] dense_t<X> pessimistic_reward(const X& features, const Y& bonus_features, const dense_t<X>& theta,
                                             const regularized_covariance<dense_t<X>>& covariance, double radius);
@@ -65,13 +84,7 @@ template <DesignMatrix X>
 template <DesignMatrix X, DesignMatrix Y>
 [[nodiscard]] dense_t<X> pessimistic_reward(const X& features, const Y& bonus_features, const dense_t<X>& theta,
                                             const regularized_covariance<dense_t<X>>& covariance, double radius) {
-  require_domain(radius >= 0 && std::isfinite(radius), "pessimistic_reward", "radius >= 0 and finite", radius);
-  if (array::rows(features) != array::rows(bonus_features))
-    throw std::invalid_argument("rto::pessimistic_reward: bonus_features must have " +
-                                std::to_string(array::rows(features)) + " rows, got " +
-                                std::to_string(array::rows(bonus_features)));
-  const dense_t<X> mean = linear_reward(features, theta), bonus = elliptical_norms(bonus_features, covariance);
-  return mean - radius * bonus;
+  return subtract_uncertainty(linear_reward(features, theta), bonus_features, covariance, radius);
 }
 
 }  // namespace rto
