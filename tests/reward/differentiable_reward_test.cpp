@@ -175,7 +175,8 @@ TEST_CASE("A neural reward recovers the preferences of a planted teacher, and it
     const matrix margin = visits.features * reward.values(truth);
     visits.weight = matrix::Constant(400, 1, 500);
     visits.label = matrix::Zero(400, 1);
-    for (int k = 0; k < 500; ++k) visits.label += sample_preferences(margin, rng) / 500;
+    for (int k = 0; k < 500; ++k) visits.label += sample_preferences(margin, rng);
+    visits.label /= 500;
     const double bound = 2 * truth.norm();
     const auto starts = random_starts(truth, 8, 12, 1.0, rng);
     const auto found = differentiable_reward_mle(reward, visits, std::span<const matrix>(starts), {.bound = bound});

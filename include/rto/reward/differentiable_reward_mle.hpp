@@ -73,7 +73,8 @@ template <class R, DesignMatrix X>
   reward_estimate<M> estimate;
   M theta = start;
   M margin = objective.margin(reward_values(function, reward, visits, theta));
-  double damping = -1;  // in units of the mean curvature; < 0: not chosen yet
+  double damping = 1e-3;  // in units of the mean curvature
+  double value_shift = 0, value = objective.value(margin, value_shift);
   int tiny_steps = 0;
   for (;; ++estimate.iterations) {
     const linearized_reward<M> here = linearize_reward(reward, visits, theta);
@@ -99,8 +100,7 @@ template <class R, DesignMatrix X>
     const M information = model.information(margin, shift);
     const double trace = array::item(array::sum(array::elementwise(M(array::diagonal(information)))));
     const double unit = std::max(trace / static_cast<double>(reward.parameters()), 1e-300);
-    if (damping < 0) damping = 1e-3;
-    const double value = objective.value(margin, shift);
+    if (shift != value_shift) value = objective.value(margin, value_shift = shift);
     for (int attempt = 0;; ++attempt) {
       const M damped = array::add_to_diagonal(information, damping * unit);
       const M step = solve_ball_newton_step(theta, gradient.vector, damped, bound, mu).step;
@@ -108,13 +108,14 @@ template <class R, DesignMatrix X>
           -inner_product(gradient.vector, step) - 0.5 * inner_product(step, M(array::product(information, step)));
       const M next = theta + step;
       const M next_margin = objective.margin(reward_values(function, reward, visits, next));
-      const double gained = value - objective.value(next_margin, shift);
+      const double next_value = objective.value(next_margin, shift), gained = value - next_value;
       if (gained >= 1e-4 * promised - 1e-15 * std::abs(value)) {  // false for NaN: a reward that has overflowed
         const M moved = next_margin - margin;
         const double largest = array::item(array::max_coeff(array::abs(elementwise_t<M>(array::elementwise(moved)))));
         tiny_steps = largest <= 1e-13 ? tiny_steps + 1 : 0;
         theta = next;
         margin = next_margin;
+        value = next_value;
         if (gained > 0.75 * promised) damping = damping > 1e-14 ? damping / 10 : 0;
         if (gained < 0.25 * promised) damping = std::max(4 * damping, 1e-6);
         break;
