@@ -1,5 +1,5 @@
-// A reward that is not linear: a small neural network of a token's features, fitted to comparisons by maximum likelihood
-// through the autodiff tier, and Algorithm 1 on top of it, beside a linear reward in the same features.
+// A reward that is not linear: a small neural network of a token's features, fitted to comparisons by maximum
+// likelihood through the autodiff tier, and Algorithm 1 on top of it, beside a linear reward in the same features.
 #include <cmath>
 #include <cstdio>
 #include <span>
@@ -37,9 +37,7 @@ int main() {
   const rto::autodiff_reward<network> reward({x}, edges, 6);
   matrix truth(6, 1);
   truth << 1.0, 2.0, -1.0, -0.8, 3.0, 0.5;
-  const auto as_table = [&](const matrix& r) -> table {
-    return r.array().reshaped<Eigen::RowMajor>(tree.states(), 3);
-  };
+  const auto as_table = [&](const matrix& r) -> table { return r.array().reshaped<Eigen::RowMajor>(tree.states(), 3); };
 
   // 20 000 comparisons of responses of the reference policy. With one-hot features they count visits: all that the
   // likelihood of any reward needs.
@@ -56,9 +54,9 @@ int main() {
   // The likelihood is not concave: several starts, and the result says how many agree.
   const double beta = 0.5, bound = 6;
   const auto starts = rto::random_starts(matrix(), 6, 6, 1.0, rng);
-  const auto fit = rto::differentiable_reward_planning(
-      tree, reference, reward, visits, std::span<const matrix>(starts),
-      {.beta = beta, .lambda = 0.01, .radius = 1.0, .bound = bound, .delta = 0.1});
+  const auto fit =
+      rto::differentiable_reward_planning(tree, reference, reward, visits, std::span<const matrix>(starts),
+                                          {.beta = beta, .lambda = 0.01, .radius = 1.0, .bound = bound, .delta = 0.1});
   const auto& best = fit.estimate.best;
   std::printf("network: log-likelihood %.1f (truth %.1f), %s, gradient %.1e, rank %d, %d of %d starts agree\n",
               best.log_likelihood, rto::reward_log_likelihood(reward, visits, truth),

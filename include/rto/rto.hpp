@@ -1,6 +1,6 @@
 // Everything, for users: `#include <rto/rto.hpp>`. Nothing inside the library includes this header.
-// Only the autodiff scalar stays out (rto/array/autodiff.hpp, and rto/reward/autodiff_reward.hpp, which differentiates a
-// reward by it), since it costs compile time and few programs need it.
+// Only the autodiff scalar stays out (rto/array/autodiff.hpp, and rto/reward/autodiff_reward.hpp, which differentiates
+// a reward by it), since it costs compile time and few programs need it.
 #pragma once
 
 #include <rto/array/array.hpp>

@@ -48,11 +48,9 @@ struct network_world {
   std::vector<double> data = {};  // probability of every trajectory in the data
 
   explicit network_world(const json& point, stream& rng)
-      : tree(make_preference_tree({.actions = point["A"],
-                                   .horizon = point["H"],
-                                   .features = edge_features::tabular,
-                                   .beta = point["beta"]},
-                                  rng)),
+      : tree(make_preference_tree(
+            {.actions = point["A"], .horizon = point["H"], .features = edge_features::tabular, .beta = point["beta"]},
+            rng)),
         inputs(normal_matrix(tree.features.rows(), point["inputs"], rng)),
         network(inputs, point["units"]),
         reward(network, network.edges(), network.parameters()),
@@ -112,9 +110,8 @@ json run_finite_class(const json& point, replicate_context& context) {
     const double value_gap = world.suboptimality(saddle.plan.log_policy), point_gap = world.suboptimality(pointwise);
     result["member"].push_back(member ? 1.0 : 0.0);
     result["members"].push_back(set.members.size());
-    result["plug_in"].push_back(
-        world.suboptimality(plan(t.tree, t.log_reference, all[static_cast<std::size_t>(set.best)], {.beta = t.beta})
-                                .log_policy));
+    result["plug_in"].push_back(world.suboptimality(
+        plan(t.tree, t.log_reference, all[static_cast<std::size_t>(set.best)], {.beta = t.beta}).log_policy));
     result["value"].push_back(value_gap);
     result["pointwise"].push_back(point_gap);
     result["converged"].push_back(saddle.converged ? 1.0 : 0.0);
@@ -170,9 +167,16 @@ json run_network(const json& point, replicate_context& context) {
   for (const std::int64_t n : point["n"]) {
     const auto dense = draw_comparisons(t, world.data, n, rng);
     const comparison_set<sparse> visits{sparse(dense.features.sparseView()), dense.label, dense.weight};
-    const auto run = differentiable_reward_planning(
-        t.tree, t.log_reference, world.reward, visits, std::span<const matrix>(from),
-        {.beta = t.beta, .lambda = point["lambda"], .bound = bound, .delta = delta, .mle = {.tolerance = 1e-6}});
+    const auto fit = [&](std::span<const matrix> starting) {
+      return differentiable_reward_planning(
+          t.tree, t.log_reference, world.reward, visits, starting,
+          {.beta = t.beta, .lambda = point["lambda"], .bound = bound, .delta = delta, .mle = {.tolerance = 1e-6}});
+    };
+    const auto holds = [&](const auto& plan) {
+      return band_holds(world, plan.linear, plan.pessimistic.covariance, plan.pessimistic.radius) ? 1.0 : 0.0;
+    };
+    const auto run = fit(from);
+    const auto near = fit({&world.theta, 1});  // the maximum that a search from the truth finds: for comparison only
     const auto& best = run.estimate.best;
     const double likelihood_of_truth = reward_log_likelihood(world.reward, visits, world.theta);
     const double lead = best.log_likelihood - likelihood_of_truth;
@@ -181,8 +185,9 @@ json run_network(const json& point, replicate_context& context) {
     result["plug_in"].push_back(world.plug_in(run.linear.value));
     result["pessimistic"].push_back(world.suboptimality(run.pessimistic.plan.log_policy));
     result["set"].push_back(lead <= wilks ? 1.0 : 0.0);
-    result["band"].push_back(
-        band_holds(world, run.linear, run.pessimistic.covariance, run.pessimistic.radius) ? 1.0 : 0.0);
+    result["band"].push_back(holds(run));
+    result["near_band"].push_back(holds(near));
+    result["near_plug_in"].push_back(world.plug_in(near.linear.value));
     result["lipschitz"].push_back(lead <= zeta ? 1.0 : 0.0);
     result["looseness"].push_back(zeta / wilks);
     result["missed"].push_back(lead < 0 ? 1.0 : 0.0);

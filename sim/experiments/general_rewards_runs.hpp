@@ -12,8 +12,8 @@ json run_finite_class(const json& point, replicate_context& context);
 
 /// {.., "lambda", "starts", "n"}: the same world, the reward fitted as a network (well specified), as a linear function
 /// of the same features (misspecified) and as a table (well specified, many parameters). Lists over n: SubOpt of the
-/// plug-in policies and of Algorithm 1 with the linearised network, whether the confidence sets contain the truth, and
-/// what the optimiser did.
+/// plug-in policies and of Algorithm 1 with the linearised network, whether the confidence sets contain the truth, what
+/// the optimiser did, and how it would have been at the maximum near the truth.
 json run_network(const json& point, replicate_context& context);
 
 }  // namespace rto::sim

@@ -57,7 +57,8 @@ TEST_CASE("Algorithm 1 for a differentiable reward that is linear is Algorithm 1
                                                               .quotient_features = quotient,
                                                               .mle = {.tolerance = 1e-10}});
         CHECK(got.pessimistic.radius == Approx(want.radius).epsilon(1e-12));
-        CHECK((got.pessimistic.covariance.matrix - want.covariance.matrix).norm() <= 1e-12 * want.covariance.matrix.norm());
+        CHECK((got.pessimistic.covariance.matrix - want.covariance.matrix).norm() <=
+              1e-12 * want.covariance.matrix.norm());
         CHECK((got.pessimistic.bonus - want.bonus).abs().maxCoeff() <= 1e-12);
         CHECK((got.pessimistic.estimate.theta - want.estimate.theta).norm() <= 1e-8);
         CHECK((got.pessimistic.reward - want.reward).abs().maxCoeff() <= 1e-8);

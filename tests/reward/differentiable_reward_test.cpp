@@ -122,8 +122,8 @@ TEST_CASE("Maximum likelihood of a linear callable is that of the linear reward:
       visits.label = sample_preferences(matrix(visits.features * phi * normal_matrix(4, 1, rng)), rng);
       const dense_comparisons features{visits.features * phi, visits.label, matrix()};
       const auto want = reward_mle(features, {.bound = bound});
-      const auto got = differentiable_reward_mle(linear(phi), visits, one(matrix::Zero(4, 1)),
-                                                 {.bound = bound, .tolerance = 1e-10});
+      const auto got =
+          differentiable_reward_mle(linear(phi), visits, one(matrix::Zero(4, 1)), {.bound = bound, .tolerance = 1e-10});
       REQUIRE(want.converged);
       CHECK(got.best.converged);
       CHECK(got.best.status == want.status);
@@ -165,7 +165,8 @@ TEST_CASE("Dense and sparse visits give one estimate") {
   CHECK(a.best.converged);
 }
 
-TEST_CASE("A neural reward recovers the preferences of a planted teacher, and its likelihood is never below the truth") {
+TEST_CASE(
+    "A neural reward recovers the preferences of a planted teacher, and its likelihood is never below the truth") {
   generator rng(6);
   for (int world = 0; world < 3; ++world) {
     const auto reward = network(normal_matrix(30, 2, rng), 2);

@@ -78,15 +78,13 @@ template <DesignMatrix X>
 /// \cost O(states x actions x d^2) for the bonus, one backward recursion
 template <class Mdp, Array L, Array F>
 requires TabularMdp<Mdp, F> && GoesWith<L, F>
-[[nodiscard]] pessimistic_reward_plan<array_t<F>> plan_below_estimate(const Mdp& mdp, const L& log_reference,
-                                                                      const matrix_t<F>& estimate, const F& features,
-                                                                      const regularized_covariance<matrix_t<F>>& covariance,
-                                                                      double radius, double beta, bool quotient) {
+[[nodiscard]] pessimistic_reward_plan<array_t<F>> plan_below_estimate(
+    const Mdp& mdp, const L& log_reference, const matrix_t<F>& estimate, const F& features,
+    const regularized_covariance<matrix_t<F>>& covariance, double radius, double beta, bool quotient) {
   using A = array_t<F>;
   using M = matrix_t<F>;
   const std::int64_t states = mdp.states(), actions = mdp.actions();
-  require_shape("pessimistic_reward_planning", "features", features, states * actions,
-                array::rows(covariance.matrix));
+  require_shape("pessimistic_reward_planning", "features", features, states * actions, array::rows(covariance.matrix));
   require_shape("pessimistic_reward_planning", "the estimated reward", estimate, states * actions, 1);
   if (!array::all_finite(features))
     throw std::domain_error("rto::pessimistic_reward_planning: need finite features, got an infinity or NaN");

@@ -27,8 +27,8 @@ namespace rto {
 
 struct differentiable_reward_mle_options {
   double bound = std::numeric_limits<double>::infinity();  ///< B > 0, the norm bound of (4.1)
-  double tolerance = 1e-8;            ///< of the gradient, relative as in `reward_mle_options`
-  std::int64_t max_iterations = 500;  ///< of each start
+  double tolerance = 1e-8;                                 ///< of the gradient, relative as in `reward_mle_options`
+  std::int64_t max_iterations = 500;                       ///< of each start
 };
 
 /// The best of several local searches, and what the others say about it.
@@ -74,12 +74,14 @@ template <class R, DesignMatrix X>
   M theta = start;
   M margin = objective.margin(reward_values(function, reward, visits, theta));
   double damping = 1e-3;  // in units of the mean curvature
+  const double total_weight = array::item(array::sum(objective.weight()));
   double value_shift = 0, value = objective.value(margin, value_shift);
   int tiny_steps = 0;
   for (;; ++estimate.iterations) {
     const linearized_reward<M> here = linearize_reward(reward, visits, theta);
     const shifted_objective<M> model(here.comparisons);
-    const double shift = objective.natural_shift(margin);
+    // Residuals that are all below e^-30 leave no loss to speak of: else there is nothing to shift.
+    const double shift = value_shift > 0 || value < 1e-6 * total_weight ? objective.natural_shift(margin) : 0.0;
     const shifted_gradient<M> gradient = model.gradient(margin, shift);
     const double norm_squared = inner_product(theta, theta);
     const bool on_boundary = std::isfinite(bound) && std::sqrt(norm_squared) >= bound * (1.0 - 1e-12);
