@@ -64,9 +64,9 @@ int main() {
               static_cast<int>(fit.estimate.agreeing), static_cast<int>(starts.size()));
 
   // The same data, a reward that is linear in the features: the path of the paper.
-  const auto linear =
-      rto::pessimistic_reward_planning(tree, reference, table(x.array()), {visits.features * x, visits.label, matrix()},
-                                       {.beta = beta, .lambda = 0.01, .radius = 0.0, .bound = bound});
+  const rto::comparison_set<matrix> features{visits.features * x, visits.label, matrix()};
+  const auto linear = rto::pessimistic_reward_planning(tree, reference, table(x.array()), features,
+                                                       {.beta = beta, .lambda = 0.01, .radius = 0.0, .bound = bound});
   std::printf("linear:  log-likelihood %.1f\n", linear.estimate.log_likelihood);
 
   const auto optimum = rto::plan(tree, reference, as_table(reward.values(truth)), {.beta = beta});
