@@ -73,10 +73,15 @@ template <class R, DesignMatrix X>
   reward_estimate<M> estimate;
   M theta = start;
   M margin = objective.margin(reward_values(function, reward, visits, theta));
-  double damping = 1e-3;  // in units of the mean curvature
+  constexpr double least = 1e-10;  // of the damping, in units of the mean curvature
+  double damping = 1e-3;
   const double total_weight = array::item(array::sum(objective.weight()));
   double value_shift = 0, value = objective.value(margin, value_shift);
   int tiny_steps = 0;
+  // 1 / ||x_i|| of the comparisons that count: what the linear solver takes the row space of.
+  const auto space_of = [](const shifted_objective<M>& model) {
+    return make_row_space(model.features(), M(array::matrix(separability_data<M>(model).inverse_norm)));
+  };
   for (;; ++estimate.iterations) {
     const linearized_reward<M> here = linearize_reward(reward, visits, theta);
     const shifted_objective<M> model(here.comparisons);
@@ -93,21 +98,26 @@ template <class R, DesignMatrix X>
     estimate.gradient_norm = residual * std::exp(-shift);
     estimate.converged = residual <= options.tolerance * gradient.scale;
     if (estimate.converged || tiny_steps == 3 || estimate.iterations >= options.max_iterations) {
-      // 1 / ||x_i|| of the comparisons that count, as the linear solver takes it.
-      estimate.rank =
-          make_row_space(here.comparisons.features, M(array::matrix(separability_data<M>(model).inverse_norm))).rank;
+      estimate.rank = space_of(model).rank;
       break;
     }
 
     const M information = model.information(margin, shift);
     const double trace = array::item(array::sum(array::elementwise(M(array::diagonal(information)))));
     const double unit = std::max(trace / static_cast<double>(reward.parameters()), 1e-300);
+    // Where the information is singular, rounding in the gradient would move theta along what no comparison sees.
+    M slope = gradient.vector;
+    const std::vector<double> pivots =
+        array::to_host(M(array::diagonal(array::cholesky(M(array::add_to_diagonal(information, least * unit))).lower)));
+    if (const double pivot = *std::min_element(pivots.begin(), pivots.end()); pivot * pivot < 1e-8 * unit)
+      if (const row_space<M> space = space_of(model); space.rank > 0 && space.rank < reward.parameters())
+        slope = array::product(space.basis, M(array::transposed_product(space.basis, slope)));
     if (shift != value_shift) value = objective.value(margin, value_shift = shift);
     for (int attempt = 0;; ++attempt) {
       const M damped = array::add_to_diagonal(information, damping * unit);
-      const M step = solve_ball_newton_step(theta, gradient.vector, damped, bound, mu).step;
+      const M step = solve_ball_newton_step(theta, slope, damped, bound, mu).step;
       const double promised =
-          -inner_product(gradient.vector, step) - 0.5 * inner_product(step, M(array::product(information, step)));
+          -inner_product(slope, step) - 0.5 * inner_product(step, M(array::product(information, step)));
       const M next = theta + step;
       const M next_margin = objective.margin(reward_values(function, reward, visits, next));
       const double next_value = objective.value(next_margin, shift), gained = value - next_value;
@@ -118,7 +128,7 @@ template <class R, DesignMatrix X>
         theta = next;
         margin = next_margin;
         value = next_value;
-        if (gained > 0.75 * promised) damping = damping > 1e-14 ? damping / 10 : 0;
+        if (gained > 0.75 * promised) damping = std::max(damping / 10, least);
         if (gained < 0.25 * promised) damping = std::max(4 * damping, 1e-6);
         break;
       }
