@@ -21,8 +21,8 @@ using namespace rto::sim;
 constexpr double confidence = 0.999;
 
 const settings_schema schema = {
-    integer("worlds", "random worlds for each coverage, neural reward", {14, 45, 400}, {2}),
-    integer("class_worlds", "random worlds for each coverage, finite class", {40, 60, 400}, {2}),
+    integer("worlds", "random worlds for each coverage, neural reward", {14, 38, 400}, {2}),
+    integer("class_worlds", "random worlds for each coverage, finite class", {40, 50, 400}, {2}),
     integer("A", "tokens", {3, 3, 3}, {2, 5}),
     integer("H", "length of a response", {3, 3, 3}, {1, 4}),
     integer("inputs", "features of a token", {3, 3, 3}, {1, 10}),

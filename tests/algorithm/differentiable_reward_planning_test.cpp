@@ -10,22 +10,15 @@
 #include "algorithm/random_instance.hpp"
 #include "support/array_types.hpp"
 #include "support/catch.hpp"
+#include "support/linear_callable.hpp"
 #include "support/tolerance.hpp"
 
 using rto::test::array_2d;
+using rto::test::linear_callable;
 using rto::test::matrix;
 using rto::test::random_instance;
 
 namespace {
-
-struct linear_callable {
-  matrix phi;
-  template <class S> S operator()(std::int64_t edge, std::span<const S> theta) const {
-    S total = theta[0] * phi(edge, 0);
-    for (std::size_t k = 1; k < theta.size(); ++k) total += theta[k] * phi(edge, static_cast<Eigen::Index>(k));
-    return total;
-  }
-};
 
 rto::comparison_set<matrix> visits_of(const random_instance& in) {
   const Eigen::Index edges = in.features.rows();

@@ -17,6 +17,7 @@
 #include "support/catch.hpp"
 #include "support/comparison_problem.hpp"
 #include "support/derivative.hpp"
+#include "support/linear_callable.hpp"
 #include "support/tolerance.hpp"
 
 using namespace rto;
@@ -26,16 +27,6 @@ namespace {
 
 using array_2d = eigen_array<double>;
 using sparse = Eigen::SparseMatrix<double, Eigen::RowMajor>;
-
-// r = <theta, phi> as a callable: what the linear path must agree with.
-struct linear_callable {
-  matrix phi;
-  template <class S> S operator()(std::int64_t edge, std::span<const S> theta) const {
-    S total = theta[0] * phi(edge, 0);
-    for (std::size_t k = 1; k < theta.size(); ++k) total += theta[k] * phi(edge, static_cast<Eigen::Index>(k));
-    return total;
-  }
-};
 
 autodiff_reward<linear_callable> linear(const matrix& phi) { return {{phi}, phi.rows(), phi.cols()}; }
 

@@ -1,6 +1,7 @@
 // Algorithm 1 for a differentiable reward: maximum likelihood, the bonus of the reward linearised there, planning.
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <limits>
 #include <optional>
