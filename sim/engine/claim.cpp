@@ -133,6 +133,18 @@ registered_claim::registered_claim(claim c) {
   all.insert(std::upper_bound(all.begin(), all.end(), c, before), c);
 }
 
+std::string to_text(claim_origin origin) {
+  switch (origin) {
+    case claim_origin::stated:
+      return "stated";
+    case claim_origin::analogue:
+      return "analogue";
+    case claim_origin::own:
+      return "own";
+  }
+  return "stated";
+}
+
 std::string paper_part(const std::string& id) {
   const auto* found = find_place(id);
   return found == claim_order.end() ? "More" : found->part;

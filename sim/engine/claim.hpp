@@ -110,11 +110,23 @@ struct conclusion {
   std::optional<verdict> overall{};  // of the claim; by default `combine` of the checks
 };
 
+/// What a verdict is about.
+enum class claim_origin {
+  stated,    // what the paper states
+  analogue,  // what the paper measured on a language model, repeated where the exact answer is known: about that
+             // repetition, not about the paper's own numbers
+  own,       // a statement that the paper does not make
+};
+
+/// `stated`, `analogue`, `own`, as in results.json.
+std::string to_text(claim_origin origin);
+
 struct claim {
   std::string id{};         // "prop-3.2"
   std::string title{};      // "Token-level feedback needs exponentially fewer queries"
   std::string statement{};  // plain words and the formula, HTML
   std::string source{};     // "Proposition 3.2 (section 3.2); formula reconstructed from ..."
+  claim_origin origin = claim_origin::stated;
   int revision = 1;
   bool needs_data = false;  // skipped with a hint without --data
   settings_schema schema{};

@@ -15,13 +15,14 @@ enum class mark {
   bars,        // vertical bars at x
 };
 
-/// One curve. `low` and `high` are empty or as long as `y`: drawn as a band with `line`, as error bars with `points`
-/// and `bars`.
+/// One curve; in labels `^{..}` and `_{..}` are set high and low. `low` and `high` are empty or as long as `y`: drawn
+/// as a band with `line`, as error bars with `points` and `bars`.
 struct series {
   std::string label{};
   std::vector<double> x{}, y{};
   std::vector<double> low{}, high{};
   mark style = mark::line;
+  std::string colour_of{};  // label of the curve of the same panel whose colour this one takes: a formula and its data
 };
 
 struct axis {
@@ -29,6 +30,10 @@ struct axis {
   bool logarithmic = false;
   double minimum = std::numeric_limits<double>::quiet_NaN();  // NaN: chosen by the data
   double maximum = std::numeric_limits<double>::quiet_NaN();
+  /// Of the horizontal axis: what stands at 1, 2, ... Such a panel is drawn on its side, names from top to bottom and
+  /// values to the right, so that long names can be read; its curves are points, bars, or straight lines (predictions,
+  /// bounds).
+  std::vector<std::string> names{};
 };
 
 /// One pair of axes.

@@ -111,7 +111,7 @@ check algorithm_side_check(std::string id, std::string tested, std::string predi
 panel sweep_panel(const outcomes& results, const instance_kind& kind, const std::vector<double>& coverages,
                   const std::vector<double>& radii) {
   panel p{.title = kind.label,
-          .x = {.label = "radius rho", .logarithmic = true},
+          .x = {.label = "radius ρ", .logarithmic = true},
           .y = {.label = "mean SubOpt (nats)", .logarithmic = true}};
   for (const double coverage : coverages) {
     const cell_outcomes& cell = cell_of(results, kind.id, coverage);
@@ -234,6 +234,7 @@ const registered_claim algorithm_1{
                   "help, and where?",
      .source = "Algorithm 1 and (4.2); formulas reconstructed. The question is that of docs/mathematics.md 7.4, the "
                "paper states no comparison",
+     .origin = claim_origin::own,
      .schema = schema,
      .plan = plan,
      .replicate = replicate,

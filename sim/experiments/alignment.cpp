@@ -30,7 +30,7 @@ const std::vector<alignment_method>& alignment_methods() {
   static const std::vector<alignment_method> methods{
       {"sft", "SFT"},
       {"dpo", "DPO"},
-      {"dpo_matched", "DPO, matched &beta;"},
+      {"dpo_matched", "DPO, matched β"},
       {"r-dpo", "R-DPO"},
       {"simpo", "SimPO"},
       {"tdpo", "TDPO"},
@@ -38,7 +38,7 @@ const std::vector<alignment_method>& alignment_methods() {
       {"dppo", "DPPO", true},
       {"semi-rto", "Semi-RTO", true},
       {"rto", "RTO", true},
-      {"rto_terminal", "RTO + r<sub>MLE</sub>", true},
+      {"rto_terminal", "RTO + MLE reward", true},
       {"rto_release", "RTO, released code", true},
       {"rs-ppo", "RS-PPO", true},
       {"tppo", "TPPO", true},

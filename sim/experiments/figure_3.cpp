@@ -22,7 +22,7 @@ settings_schema make_schema() {
       texts("critic", "value functions: exact, a table, or linear in features",
             {{"exact", "tabular", "linear"}, {"exact", "tabular", "linear"}, {"exact", "tabular", "linear"}},
             {"exact", "tabular", "linear"}));
-  schema.push_back(reals("lambda", "lambda of GAE", {{0, 0.95, 1}, {0, 0.5, 0.95, 1}, {0, 0.5, 0.95, 1}}, {0, 1}));
+  schema.push_back(reals("lambda", "λ of GAE", {{0, 0.95, 1}, {0, 0.5, 0.95, 1}, {0, 0.5, 0.95, 1}}, {0, 1}));
   schema.push_back(
       text("parametrization", "policies: a table, or linear in features", "tabular", {"tabular", "linear"}));
   schema.push_back(integer("replicates", "independent worlds with a data set each", {4, 20, 50}, {2}));
@@ -142,8 +142,7 @@ conclusion conclude(const settings& s, const outcomes& results) {
                     "Proxy reward of RTO minus that of DPPO, averaged over the run, with 95&#8201;% intervals, by "
                     "&lambda; and critic.",
                 .panels = {}};
-  panel difference{
-      .title = "", .x = {.label = "lambda of GAE"}, .y = {.label = "RTO - DPPO (reward units)"}, .curves = {}};
+  panel difference{.title = "", .x = {.label = "λ of GAE"}, .y = {.label = "RTO − DPPO (reward units)"}, .curves = {}};
 
   for (const std::string& critic : s.texts("critic")) {
     series d{.label = critic + " critic"};
@@ -177,11 +176,11 @@ conclusion conclude(const settings& s, const outcomes& results) {
       if (lambda == shown) {
         panel p{.title = critic + " critic",
                 .x = {.label = "answers sampled"},
-                .y = {.label = "implicit reward"},
+                .y = {.label = "implicit reward (reward units)"},
                 .curves = {curve(cell, "rto", "proxy", "RTO"), curve(cell, "dppo", "proxy", "DPPO")}};
         panel q{.title = critic + " critic",
                 .x = {.label = "answers sampled"},
-                .y = {.label = "true reward"},
+                .y = {.label = "true reward (reward units)"},
                 .curves = {curve(cell, "rto", "true", "RTO"), curve(cell, "dppo", "true", "DPPO")}};
         proxy.panels.push_back(p);
         truth.panels.push_back(q);
@@ -219,6 +218,7 @@ const registered_claim figure_3{
          "Trained by the same reward, placed on every token (RTO) or on the last one (DPPO), RTO reaches a higher "
          "reward at the same number of samples.",
      .source = "Figure 3 and section 5.2; docs/mathematics.md 13.5.3. An analogue on enumerable token trees",
+     .origin = claim_origin::analogue,
      .schema = make_schema(),
      .plan = plan,
      .replicate = replicate,

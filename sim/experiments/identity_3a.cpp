@@ -67,6 +67,7 @@ const registered_claim identity_3a{
      .statement = "<i>J</i>(π*) − <i>J</i>(π) = β E<sub><i>s</i> ~ <i>d</i><sup>π</sup></sub> KL(π(·|<i>s</i>) ‖ "
                   "π*(·|<i>s</i>)) for every policy π, any kernel and any β &gt; 0",
      .source = "Exact corollary of Lemma A.2; used in the proof of Theorem 4.2",
+     .origin = claim_origin::own,
      .schema = planning_settings({1e-6, 1e-3, 0.1, 1, 10, 1e3, 1e6, 1e10}),
      .plan =
          [](const settings& s) {

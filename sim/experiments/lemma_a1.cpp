@@ -300,10 +300,11 @@ conclusion conclude(const settings& s, const outcomes& results) {
                                                  "estimates lie on the boundary",
                                                  d),
                                      -0.5, 0.05, fit.slope, static_cast<double>(curve.x.size()), 0.95));
-      right.curves.push_back({.label = fmt::format("n^(−1/2), d = {}", d),
+      right.curves.push_back({.label = fmt::format("n^{{−1/2}}, d = {}", d),
                               .x = {curve.x.front(), curve.x.back()},
                               .y = {curve.y.back() * std::sqrt(curve.x.back() / curve.x.front()), curve.y.back()},
-                              .style = mark::prediction});
+                              .style = mark::prediction,
+                              .colour_of = curve.label});
     }
     right.curves.push_back(curve);
   }

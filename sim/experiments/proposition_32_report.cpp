@@ -45,9 +45,9 @@ panel against_horizon(const outcomes& results, int actions, int k) {
   panel p{fmt::format("A = {}, k = {}", actions, k), {"H (tokens)", true}, {"queries", true}, {}};
   p.y.minimum = 1;
   p.y.maximum = 1e12;
-  curve s1("S1, A^H", mark::prediction), s2("S2, mean (closed form)", mark::prediction);
+  curve s1("S1, A^{H}", mark::prediction), s2("S2, mean (closed form)", mark::prediction);
   curve s2_run("S2, run", mark::points), t1("T1", mark::line), t2("T2, mean and 5-95 %", mark::line),
-      t3("T3", mark::points), printed("printed A^(ξ+1) at ξ = k", mark::bound),
+      t3("T3", mark::points), printed("printed A^{ξ+1} at ξ = k", mark::bound),
       corrected("corrected bound", mark::bound);
   for (const cell_outcomes& cell : results.where({{"kind", "canonical"}, {"A", actions}, {"k", k}}).cells) {
     const int horizon = cell.point.at("H");
@@ -78,8 +78,8 @@ panel against_sweep(const settings& s, const outcomes& results, bool over_action
           {over_actions ? "A (tokens)" : "ξ* ≈ k", over_actions},
           {"queries", true},
           {}};
-  curve s1("S1, A^H", mark::prediction), t1("T1", mark::line), t2("T2", mark::line), t3("T3", mark::points),
-      printed("printed A^min(ξ+1, H) at ξ = k", mark::bound), corrected("corrected bound", mark::bound);
+  curve s1("S1, A^{H}", mark::prediction), t1("T1", mark::line), t2("T2", mark::line), t3("T3", mark::points),
+      printed("printed A^{min(ξ+1, H)} at ξ = k", mark::bound), corrected("corrected bound", mark::bound);
   for (const auto value : s.integers(over_actions ? "sweep_A" : "sweep_k")) {
     const int actions = over_actions ? static_cast<int>(value) : 4, k = over_actions ? 1 : static_cast<int>(value);
     const outcomes cells = results.where({{"kind", "sweep"}, {"A", actions}, {"k", k}});
@@ -140,8 +140,8 @@ figure ratio_figure(const settings& s, const outcomes& results) {
 
 figure entropy_figure(const settings& s, const outcomes& results) {
   panel p{fmt::format("A = 4, ratio {:g}", s.real("entropy_ratio")), {"H (tokens)"}, {"queries", true}, {}};
-  curve s1("S1, A^H", mark::prediction), t1("T1 at τ = p* (counted)", mark::line), run("T1, run", mark::points),
-      t3("T3, run", mark::points), mass("1/p* = A^(κH)", mark::bound);
+  curve s1("S1, A^{H}", mark::prediction), t1("T1 at τ = p* (counted)", mark::line), run("T1, run", mark::points),
+      t3("T3, run", mark::points), mass("1/p* = A^{κH}", mark::bound);
   for (const cell_outcomes& cell : results.where({{"kind", "entropy"}}).cells) {
     const double horizon = cell.point.at("H");
     s1.add(horizon, std::pow(4, horizon));
@@ -177,10 +177,11 @@ figure noise_figure(const outcomes& results) {
   for (const std::string kind : {"noisy", "duels"}) {
     panel p{kind == "noisy" ? "noisy rewards" : "duels",
             {"H (tokens)"},
-            {kind == "noisy" ? "n / m" : "duels / m", true},
+            {kind == "noisy" ? "queries / m" : "duels / m", true},
             {}};
     curve token("token", mark::points), sentence("sentence", mark::points),
         token_form("token, formula", mark::prediction), sentence_form("sentence, formula", mark::prediction);
+    token_form.values.colour_of = "token", sentence_form.values.colour_of = "sentence";
     for (const cell_outcomes& cell : results.where({{"kind", kind}}).cells) {
       const double h = cell.point.at("H");
       token.add(h, cell.mean("token_ratio"));

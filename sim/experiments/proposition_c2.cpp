@@ -194,9 +194,9 @@ void add_figure(const settings& s, const outcomes& family, conclusion& c) {
   panel against_h{.title = "β = 0", .x = {.label = "steps H"}, .y = {.label = "gap (reward units)", .minimum = 0}};
   panel returns{.title = fmt::format("sampled, K = {}", k0),
                 .x = {.label = "steps H"},
-                .y = {.label = "mean return", .minimum = 0}};
+                .y = {.label = "mean return (reward units)", .minimum = 0}};
   series computed{.label = "computed", .style = mark::points},
-      formula{.label = "closed form", .style = mark::prediction},
+      formula{.label = "closed form", .style = mark::prediction, .colour_of = "computed"},
       tail{.label = "(1 − 1/K)/(2Kβ) a step", .style = mark::bound};
   const double k = static_cast<double>(k0), later = static_cast<double>(h0 - 1);
   for (const cell_outcomes& cell : family.where({{"K", k0}, {"H", h0}}).cells)
@@ -246,12 +246,15 @@ void add_figure(const settings& s, const outcomes& family, conclusion& c) {
       }
     }
     line.label = fmt::format("(H − 1)(1 − 1/{})", branches);
+    line.colour_of = points.label;
     against_h.curves.push_back(points);
     against_h.curves.push_back(line);
   }
   returns.curves = {seen, unseen};
   for (const bool sees : {true, false}) {
-    series line{.label = sees ? "H − 1" : fmt::format("(H − 1)/{}", k0), .style = mark::prediction};
+    series line{.label = sees ? "H − 1" : fmt::format("(H − 1)/{}", k0),
+                .style = mark::prediction,
+                .colour_of = sees ? seen.label : unseen.label};
     for (const std::int64_t h : s.integers("H")) {
       const auto want = rto::redrawn_branches_values(k0, h, 0);
       line.x.push_back(static_cast<double>(h));

@@ -478,6 +478,7 @@ const registered_claim real_preferences{
          "uncertainty shrinks with the data; how far it points at errors inside a text is measured.",
      .source = "Assumption 4.1 and (4.1) on HH-RLHF harmless-base (Bai et al. 2022) and QA-Feedback (Wu et al. 2023); "
                "not an experiment of the paper",
+     .origin = claim_origin::own,
      .revision = 1,
      .needs_data = true,
      .schema =

@@ -208,6 +208,7 @@ const registered_claim sample_efficiency{
                   "estimates vary less.",
      .source = "Section 5.2 and the later version's data-efficiency figure; arXiv 2411.00722 (TPPO) for the variance "
                "and the granularity. An analogue on enumerable token trees",
+     .origin = claim_origin::analogue,
      .schema = make_schema(),
      .plan = plan,
      .replicate = replicate,

@@ -112,6 +112,19 @@ conclusion conclude(const settings& s, const outcomes& results) {
       s.integer("iterations"), s.integer("batch"), s.text("coefficients"), s.real("temperature"));
 
   const std::size_t rto_at = place("rto");
+  axis names;
+  for (const alignment_method& m : methods) names.names.push_back(m.label);
+  figure f{
+      .id = "table-1-methods",
+      .title = "How far every method ends from the optimum, and how often RTO wins against it",
+      .caption =
+          "Exact suboptimality at the common temperature, and the exact win rate of RTO against the method; "
+          "means with 95&#8201;% intervals over data sets.",
+      .panels = {{.title = "SubOpt", .x = names, .y = {.label = "SubOpt (reward units)", .minimum = 0}, .curves = {}},
+                 {.title = "win rate of RTO",
+                  .x = names,
+                  .y = {.label = "share of comparisons won by RTO", .minimum = 0, .maximum = 1},
+                  .curves = {}}}};
   for (const cell_outcomes& cell : results.cells) {
     const std::string parametrization = cell.point["parametrization"];
     const double n = static_cast<double>(cell.count());
@@ -155,11 +168,14 @@ conclusion conclude(const settings& s, const outcomes& results) {
             .caption =
                 "Means over data sets with 95&#8201;% intervals. SubOpt is exact, at the common temperature; the "
                 "noisy judge prefers by Bradley-Terry, as the labels were made."};
-    panel subopt{.title = parametrization + " policies",
-                 .x = {.label = "method"},
-                 .y = {.label = "SubOpt (reward units)"},
-                 .curves = {}};
-    series bars{.label = "exact SubOpt", .style = mark::bars};
+    series gaps{.label = parametrization + " policies", .style = mark::points};
+    series wins = gaps;
+    const auto add = [](series& s, std::size_t i, const estimate& e) {
+      s.x.push_back(static_cast<double>(i + 1));
+      s.y.push_back(e.value);
+      s.low.push_back(e.range.low);
+      s.high.push_back(e.range.high);
+    };
     for (std::size_t i = 0; i < methods.size(); ++i) {
       const std::string field = "methods." + methods[i].id;
       const std::vector<double> gap = cell.values(field + ".subopt");
@@ -168,39 +184,31 @@ conclusion conclude(const settings& s, const outcomes& results) {
            fmt::format("{:.2f}", cell.mean(field + ".kl")), fmt::format("{:.2f}", cell.mean(field + ".length")),
            i == rto_at ? "&ndash;" : shown_interval(mean_interval(entry(cell, "exact", rto_at, i)), 3),
            i == rto_at ? "&ndash;" : fmt::format("{:.3f}", mean(entry(cell, "noisy", rto_at, i)))});
-      const estimate e = mean_interval(gap);
-      bars.x.push_back(static_cast<double>(i + 1));
-      bars.y.push_back(e.value);
-      bars.low.push_back(e.range.low);
-      bars.high.push_back(e.range.high);
+      add(gaps, i, mean_interval(gap));
+      if (i != rto_at) add(wins, i, mean_interval(entry(cell, "exact", rto_at, i)));
     }
     c.tables.push_back(t);
 
     table w{.title = fmt::format("Exact win rates, {} policies: row against column", parametrization),
             .header = {""},
             .rows = {},
-            .caption = "Means over data sets, in per cent."};
+            .caption = "Means over data sets, in per cent; green where the row wins."};
     for (const alignment_method& m : methods) w.header.push_back(m.label);
     for (std::size_t i = 0; i < methods.size(); ++i) {
       std::vector<std::string> row{methods[i].label};
       for (std::size_t j = 0; j < methods.size(); ++j)
-        row.push_back(i == j ? "&ndash;" : fmt::format("{:.0f}", 100 * mean(entry(cell, "exact", i, j))));
+        row.push_back(i == j ? "&ndash;"
+                             : fmt::format("<span class=\"heat\" style=\"--heat:{0:.0f}%\">{0:.0f}</span>",
+                                           100 * mean(entry(cell, "exact", i, j))));
       w.rows.push_back(row);
     }
     c.tables.push_back(w);
-    subopt.curves.push_back(bars);
-    if (c.figures.empty()) {
-      std::string names;
-      for (std::size_t i = 0; i < methods.size(); ++i)
-        names += fmt::format("{}{} {}", i ? ", " : "", i + 1, methods[i].label);
-      c.figures.push_back(
-          {.id = "table-1-subopt",
-           .title = "How far every method ends from the optimum",
-           .caption = "Exact suboptimality with 95&#8201;% intervals over data sets. Methods: " + names + ".",
-           .panels = {}});
-    }
-    c.figures.front().panels.push_back(subopt);
+    f.panels[0].curves.push_back(gaps);
+    f.panels[1].curves.push_back(wins);
   }
+  f.panels[1].curves.push_back(
+      {.label = "one half", .x = {1, static_cast<double>(methods.size())}, .y = {0.5, 0.5}, .style = mark::prediction});
+  c.figures.push_back(f);
   c.notes.push_back(
       {note::kind::finding, "One objective, two credit assignments",
        "At matched temperature RTO and DPPO maximise the same objective (docs/mathematics.md 13.5), so a difference "
@@ -224,6 +232,7 @@ const registered_claim table_1{
      .source =
          "Table 1 and section 5.1; methods of the later version's table too (R-DPO, SimPO, TDPO, Semi-RTO, RS-PPO), "
          "TPPO after arXiv 2411.00722. An analogue on enumerable token trees",
+     .origin = claim_origin::analogue,
      .schema = make_schema(),
      .plan = plan,
      .replicate = replicate,

@@ -57,8 +57,9 @@ struct variant {
   const char* id;
   const char* label;
 };
-constexpr variant variants[] = {
-    {"reward", "Theorem 4.2"}, {"plain", "Theorem B.1, v = 0"}, {"reference", "Theorem B.1, v = E φ of π_ref"}};
+constexpr variant variants[] = {{"reward", "Theorem 4.2"},
+                                {"plain", "Theorem B.1, v = 0"},
+                                {"reference", "Theorem B.1, v = E φ, reference policy"}};
 
 std::vector<cell> plan(const settings& s) {
   if (s.integers("n").size() < 2) throw user_error("thm-B.1: n needs at least two values, for the slopes");
@@ -208,7 +209,8 @@ void conclude_saddle(conclusion& c, const cell_outcomes& cell) {
   panel p{.title = "",
           .x = {.label = "coverage term, Theorem 4.2", .logarithmic = true},
           .y = {.label = "coverage term, Theorem B.1", .logarithmic = true}};
-  series plain{.label = "v = 0", .style = mark::points}, reference{.label = "v = E φ of π_ref", .style = mark::points};
+  series plain{.label = "v = 0", .style = mark::points},
+      reference{.label = "v = E φ, reference policy", .style = mark::points};
   double low = std::numeric_limits<double>::infinity(), high = 0;
   std::vector<double> ratio_plain, ratio_reference;
   for (const json& r : cell.replicates) {

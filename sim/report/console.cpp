@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "sim/report/page_parts.hpp"
 #include "sim/report/report.hpp"
 
 namespace rto::sim {
@@ -54,7 +55,8 @@ std::string console_table(const run_result& run, std::size_t width) {
   const std::vector<std::string> header = {"claim", "predicted", "measured [confidence interval]", "verdict"};
   std::vector<std::vector<std::string>> rows;
   for (const claim_result& r : run.claims) {
-    rows.push_back({r.what->id, "", "", to_text(r.overall)});
+    const std::string word = origin_word(r.what->origin);
+    rows.push_back({r.what->id, word.empty() ? "" : "(" + word + ")", "", to_text(r.overall)});
     for (const check& c : r.concluded.checks)
       rows.push_back({"  " + c.id, c.predicted.shown(), shown_measured(c), "  " + to_text(c.result)});
   }

@@ -1,6 +1,7 @@
 #include "sim/report/drawing.hpp"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <spawn.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -83,6 +84,11 @@ std::string as_element(std::string svg, const std::string& id) {
   const std::size_t end = svg.rfind("</svg>");
   if (start == std::string::npos || end == std::string::npos) return "";
   svg = svg.substr(start, end + 6 - start);
+  for (const auto& [open, close] : {std::pair("<title>", "</title>"), std::pair("<desc>", "</desc>")}) {
+    const std::size_t from = svg.find(open), to = svg.find(close);  // a browser would show them under the pointer
+    if (from != std::string::npos && to != std::string::npos)
+      svg.erase(from, to + std::string_view(close).size() - from);
+  }
   for (const auto& [open, close] : {std::pair("id=\"", "\""), std::pair("id='", "'")})
     replace_all(svg, std::string(" ") + open, std::string(" ") + open + id + "-");
   replace_all(svg, "href=\"#", "href=\"#" + id + "-");
@@ -102,6 +108,14 @@ std::string figure_svg(const figure& f) {
   if (!f.svg.empty()) return f.svg;
   if (f.panels.empty() || !gnuplot_available()) return "";
   return as_element(run_filter({"gnuplot"}, gnuplot_script(f)), f.id);
+}
+
+std::vector<std::string> panel_svgs(const figure& f) {
+  std::vector<std::string> all;
+  if (!f.svg.empty() || !gnuplot_available()) return all;
+  for (std::size_t i = 0; i < f.panels.size(); ++i)
+    all.push_back(as_element(run_filter({"gnuplot"}, gnuplot_script(f, i)), fmt::format("{}-{}", f.id, i + 1)));
+  return all;
 }
 
 bool pdf_available() {

@@ -14,6 +14,10 @@ bool gnuplot_available();
 /// several fit on one page. Empty when gnuplot is not there or fails; a drawing made by code is returned as it is.
 std::string figure_svg(const figure& f);
 
+/// Each panel of a figure as an <svg> element of its own, without title and legend, for a page that writes those and
+/// arranges the panels by its width. Empty where `figure_svg` is, and for a drawing.
+std::vector<std::string> panel_svgs(const figure& f);
+
 /// True when rsvg-convert (of librsvg) can be run, which makes the PDF files.
 bool pdf_available();
 
@@ -22,11 +26,14 @@ std::string pdf_of(const std::string& svg);
 
 /// The gnuplot script behind a figure. \throws std::invalid_argument when a curve's vectors differ in length
 std::string gnuplot_script(const figure& f);
+/// Of one panel by itself, without title and legend.
+std::string gnuplot_script(const figure& f, std::size_t i);
 
 /// The figure's numbers: panel, series, x, y, low, high.
 std::string figure_csv(const figure& f);
 
-/// Marks on a logarithmic axis from `low` to `high`, both positive: powers of ten, or 1-2-5 steps on a short axis.
+/// Marks on a logarithmic axis from `low` to `high`, both positive: powers of ten, 1-2-5 steps on a short axis, and on
+/// one too short for three of those round marks at equal distances.
 std::vector<double> logarithmic_ticks(double low, double high);
 
 }  // namespace rto::sim

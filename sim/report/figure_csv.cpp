@@ -18,7 +18,10 @@ std::string figure_csv(const figure& f) {
   for (const panel& p : f.panels) {
     for (const series& s : p.curves) {
       for (std::size_t i = 0; i < s.x.size(); ++i) {
-        csv += fmt::format("{},{},{},{}", field(p.title), field(s.label), s.x[i], s.y[i]);
+        const auto place = static_cast<std::size_t>(s.x[i] - 1);  // of a name
+        const bool named = s.x[i] >= 1 && place < p.x.names.size();
+        csv += fmt::format("{},{},{},{}", field(p.title), field(s.label),
+                           named ? field(p.x.names[place]) : fmt::format("{}", s.x[i]), s.y[i]);
         csv += i < s.low.size() && i < s.high.size() ? fmt::format(",{},{}\n", s.low[i], s.high[i]) : ",,\n";
       }
     }

@@ -8,17 +8,18 @@
 
 #include "sim/engine/check.hpp"
 #include "sim/report/drawing.hpp"
+#include "sim/report/legend.hpp"
 
 namespace rto::sim {
 namespace {
 
-// Okabe and Ito's palette, darkest first.
-constexpr std::array palette = {"#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#444444"};
-constexpr std::array point_types = {7, 5, 9, 13, 11, 6, 4};
+constexpr std::array point_types = {7, 5, 9, 13, 11, 6, 4};  // gnuplot's names of the signs of `curve_look`
 
-constexpr int panel_width = 480, plot_height = 300, legend_line = 25, title_height = 26, label_height = 70;
+// Pixels. A panel on a page is drawn a little smaller, so that its lettering can be read on a telephone.
+constexpr int plot_height = 300, legend_line = 25, title_height = 40, label_height = 66, row_of_names = 24;
+constexpr int left_margin = 84, right_margin = 20;
 
-std::string quoted(const std::string& text) {
+std::string in_quotes(const std::string& text) {
   std::string out = "'";
   for (const char c : text) {
     if (c == '\'') out += '\'';
@@ -105,26 +106,69 @@ bool counts_steps(const panel& p, const axis& a, const span& range) {
   });
 }
 
-std::string axis_script(const axis& a, const char* name, const span& range, bool whole) {
-  std::string text = fmt::format("set {0}label {1} noenhanced\nset {0}range [{2:.10g}:{3:.10g}]\n", name,
-                                 quoted(a.label), range.low, range.high);
-  if (!a.logarithmic)
-    return text +
-           fmt::format("unset logscale {0}\nset {0}tics {1}\nset format {0} '%.6g'\n", name, whole ? "1" : "autofreq");
-  text += fmt::format("set logscale {0} 10\nunset m{0}tics\n", name);
-  std::string ticks;
-  for (const double t : logarithmic_ticks(range.low, range.high)) {
-    const double exponent = std::round(std::log10(t));
-    const bool power = std::abs(std::log10(t) - exponent) < 1e-9;
-    const bool plain = t >= 0.009 && t <= 20000;
-    ticks += fmt::format("{}{} {:.10g}", ticks.empty() ? "" : ", ",
-                         plain   ? quoted(fmt::format("{:.6g}", t))
-                         : power ? fmt::format("'10^{{{:.0f}}}'", exponent)
-                                 : fmt::format("'{:.0f}·10^{{{:.0f}}}'", t / std::pow(10, std::floor(std::log10(t))),
-                                               std::floor(std::log10(t))),
-                         t);
+// `^{..}` and `_{..}` become gnuplot's; every other sign stands for itself.
+struct lettering {
+  std::string text;
+  bool enhanced = false;
+};
+
+lettering gnuplot_label(const std::string& label) {
+  if (label.find("^{") == std::string::npos && label.find("_{") == std::string::npos) return {in_quotes(label)};
+  std::string out;
+  std::size_t end = 0;  // of the script being copied
+  for (std::size_t i = 0; i < label.size(); ++i) {
+    if ((label[i] == '^' || label[i] == '_') && label.compare(i + 1, 1, "{") == 0 && label.find('}', i) != label.npos) {
+      end = label.find('}', i);
+      out += label[i++];
+      out += '{';
+    } else if (i == end && end != 0) {
+      out += '}';
+    } else {
+      if (std::string_view("^_@&~{}\\").find(label[i]) != std::string_view::npos) out += '\\';
+      out += label[i];
+    }
   }
-  return text + fmt::format("set {}tics ({})\n", name, ticks);
+  return {in_quotes(out), true};
+}
+
+std::string with_mode(const std::string& label) {
+  const lettering l = gnuplot_label(label);
+  return l.text + (l.enhanced ? " enhanced" : " noenhanced");
+}
+
+// A tick of a logarithmic axis. All ticks of an axis are written in one way.
+std::string tick_label(double t, bool plain) {
+  if (plain || t == 1 || t == 10 || t == 100) return in_quotes(fmt::format("{:.6g}", t));
+  const double exponent = std::floor(std::log10(t) + 1e-9), mantissa = t / std::pow(10, exponent);
+  if (std::abs(mantissa - 1) < 1e-9) return fmt::format("'10^{{{:.0f}}}'", exponent);
+  return fmt::format("'{:.3g}·10^{{{:.0f}}}'", mantissa, exponent);
+}
+
+std::string axis_script(const axis& a, const char* name, const span& range, bool whole) {
+  std::string text = fmt::format("set {0}label {1}\nset {0}range [{2:.10g}:{3:.10g}]\n", name, with_mode(a.label),
+                                 range.low, range.high);
+  if (!a.logarithmic)
+    return text + fmt::format("unset logscale {0}\nset {0}tics norotate {1}\nset format {0} '%.6g'\n", name,
+                              whole ? "1" : "autofreq");
+  text += fmt::format("set logscale {0} 10\nunset m{0}tics\n", name);
+  const std::vector<double> marks = logarithmic_ticks(range.low, range.high);
+  const bool plain = std::all_of(marks.begin(), marks.end(), [](double t) { return t >= 0.0009 && t < 20001; });
+  std::string ticks;
+  for (const double t : marks) ticks += fmt::format("{}{} {:.10g}", ticks.empty() ? "" : ", ", tick_label(t, plain), t);
+  return text + fmt::format("set {}tics norotate ({})\n", name, ticks);
+}
+
+// The axis down the side of a panel whose places have names; the first one stands on top.
+std::string names_script(const std::vector<std::string>& names) {
+  std::string ticks;
+  for (std::size_t i = 0; i < names.size(); ++i)
+    ticks += fmt::format("{}{} {}", i == 0 ? "" : ", ", gnuplot_label(names[i]).text, i + 1);
+  return fmt::format("unset logscale y\nset yrange [{}:0.4]\nset ytics norotate ({})\n",
+                     static_cast<double>(names.size()) + 0.6, ticks);
+}
+
+std::size_t letters(const std::string& text) {
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
 }
 
 // How the labels of a panel go into columns.
@@ -132,46 +176,186 @@ struct legend_layout {
   int columns = 1, lines = 0;  // no lines: one curve needs no legend
 };
 
-legend_layout legend_of(const panel& p, int width) {
+legend_layout layout_of(const std::vector<curve_look>& legend, int width) {
+  if (legend.empty()) return {};
   std::size_t longest = 0;
-  int labelled = 0;
-  for (const series& s : p.curves) {
-    const auto letters = std::count_if(s.label.begin(), s.label.end(), [](char c) { return (c & 0xc0) != 0x80; });
-    longest = std::max(longest, static_cast<std::size_t>(letters));
-    labelled += s.label.empty() ? 0 : 1;
-  }
-  if (p.curves.size() < 2 || labelled == 0) return {};
+  for (const curve_look& l : legend) longest = std::max(longest, letters(l.label));
   const double column = 92 + 8.6 * static_cast<double>(longest);  // sample and letters, pixels
+  const int labelled = static_cast<int>(legend.size());
   const int fit = std::max(1, static_cast<int>((width - 60) / column));
   const int columns = std::min({fit, labelled, 4});
   const int lines = (labelled + columns - 1) / columns;
   return {(labelled + lines - 1) / lines, lines};
 }
 
-// One legend serves all panels that show the same curves.
-bool same_curves(const figure& f) {
-  const auto same = [](const series& a, const series& b) { return a.label == b.label && a.style == b.style; };
-  return f.panels.size() > 1 && std::all_of(f.panels.begin(), f.panels.end(), [&](const panel& p) {
-           const std::vector<series>& first = f.panels.front().curves;
-           return std::equal(p.curves.begin(), p.curves.end(), first.begin(), first.end(), same);
-         });
-}
-
 std::string cell(double x, bool logarithmic) {
   return std::isfinite(x) && !(logarithmic && x <= 0) ? fmt::format("{:.12g}", x) : "NaN";
 }
 
-// Intervals as bars with caps. Gnuplot's own error bars would leave a gap round the point.
-std::string interval_bars(const std::string& block, const char* colour) {
+bool sideways(const panel& p) { return !p.x.names.empty(); }
+
+// Height of the axes, pixels.
+int height_of_axes(const panel& p, int usual) {
+  return sideways(p) ? std::max(usual, row_of_names * static_cast<int>(p.x.names.size())) : usual;
+}
+
+int left_of_axes(const panel& p) {
+  std::size_t longest = 0;
+  for (const std::string& name : p.x.names) longest = std::max(longest, letters(name));
+  return sideways(p) ? static_cast<int>(24 + 7.4 * static_cast<double>(longest)) : left_margin;
+}
+
+// Where the axes of a panel stand in the picture, and how large that is; pixels from above and from the left.
+struct frame {
+  int width = 0, height = 0;
+  double left = 0, right = 0, top = 0, bottom = 0;  // of the axes
+};
+
+void require_equal_lengths(const figure& f, const series& s) {
+  const bool interval = !s.low.empty() || !s.high.empty();
+  if (s.x.size() != s.y.size() || (interval && (s.low.size() != s.y.size() || s.high.size() != s.y.size())))
+    throw std::invalid_argument(fmt::format(
+        "rto::sim::gnuplot_script: x, y, low and high of equal length in series \"{}\" of {}, got {}, {}, {}, {}",
+        s.label, f.id, s.x.size(), s.y.size(), s.low.size(), s.high.size()));
+}
+
+// The curves as gnuplot takes them: blocks of data, and the words after `plot`. `legend`: their names belong to it.
+struct plotted {
+  std::string blocks = {}, words = {};
+};
+
+plotted plot_curves(const figure& f, std::size_t i, bool legend) {
+  const panel& p = f.panels[i];
+  const std::vector<curve_look> looks = looks_of(f, i);
+  const bool side = sideways(p);
+  // Points and bars of one place stand beside each other.
+  const auto stands = [](const series& s) { return s.style == mark::points || s.style == mark::bars; };
+  const auto standing = static_cast<double>(std::count_if(p.curves.begin(), p.curves.end(), stands));
+  double stood = 0;
+  plotted out;
+  std::vector<std::string> bands, curves;
+  for (std::size_t k = 0; k < p.curves.size(); ++k) {
+    const series& s = p.curves[k];
+    require_equal_lengths(f, s);
+    const bool interval = !s.low.empty();
+    const std::string block = fmt::format("$p{}s{}", i, k);
+    out.blocks += block + " << EOD\n";
+    const double floor = p.y.logarithmic ? 1e-300 : -std::numeric_limits<double>::infinity();
+    const double shift = side && stands(s) ? (stood++ - (standing - 1) / 2) * 0.8 / standing : 0;
+    for (std::size_t j = 0; j < s.x.size(); ++j) {
+      const std::string x = cell(s.x[j] + shift, p.x.logarithmic), y = cell(s.y[j], p.y.logarithmic);
+      out.blocks += side ? y + ' ' + x : x + ' ' + y;
+      if (interval)
+        out.blocks += ' ' + cell(std::max(s.low[j], floor), p.y.logarithmic) + ' ' + cell(s.high[j], p.y.logarithmic);
+      out.blocks += '\n';
+    }
+    out.blocks += "EOD\n";
+    const char* colour = looks[k].colour;
+    const lettering label = gnuplot_label(s.label);
+    const std::string title = !legend || s.label.empty() || p.curves.size() == 1
+                                  ? "notitle"
+                                  : "title " + label.text + (label.enhanced ? "" : " noenhanced");
+    const std::string points =
+        fmt::format("pointtype {} pointsize 0.55 linecolor rgb '{}'",
+                    point_types[static_cast<std::size_t>(looks[k].point) % point_types.size()], colour);
+    // Intervals as bars with caps. Gnuplot's own error bars would leave a gap round the point.
+    const auto interval_bars = [&](const char* ink) {
+      return fmt::format(
+          "{} using {} with vectors heads size graph 0.008,90 fixed linewidth 1.5 linecolor rgb '{}' notitle", block,
+          side ? "3:2:($4-$3):(0)" : "1:3:(0):($4-$3)", ink);
+    };
+    switch (s.style) {
+      case mark::line:
+        if (interval)
+          bands.push_back(fmt::format(
+              "{} using 1:3:4 with filledcurves linecolor rgb '{}' fillstyle transparent solid 0.18 noborder notitle",
+              block, colour));
+        curves.push_back(fmt::format("{} using 1:2 with linespoints linewidth 2 {} {}", block, points, title));
+        break;
+      case mark::points:
+        if (interval) curves.push_back(interval_bars(colour));
+        curves.push_back(fmt::format("{} using 1:2 with points {} {}", block, points, title));
+        break;
+      case mark::prediction:
+        curves.push_back(fmt::format("{} using 1:2 with lines linewidth 2 dashtype (9,5) linecolor rgb '{}' {}", block,
+                                     colour, title));
+        break;
+      case mark::bound:
+        curves.push_back(fmt::format("{} using 1:2 with lines linewidth 2 dashtype (2,4) linecolor rgb '{}' {}", block,
+                                     colour, title));
+        break;
+      case mark::steps:
+        curves.push_back(
+            fmt::format("{} using 1:2 with steps linewidth 2 linecolor rgb '{}' {}", block, colour, title));
+        break;
+      case mark::bars: {
+        const double half = 0.35 / standing;
+        curves.push_back(
+            side ? fmt::format("{0} using 1:2:(0):1:($2-{1:.3f}):($2+{1:.3f}) with boxxyerror linecolor rgb '{2}' {3}",
+                               block, half, colour, title)
+                 : fmt::format("{} using 1:2 with boxes linecolor rgb '{}' {}", block, colour, title));
+        if (interval) curves.push_back(interval_bars("#333333"));
+        break;
+      }
+    }
+  }
+  bands.insert(bands.end(), curves.begin(), curves.end());
+  for (const std::string& one : bands) out.words += (out.words.empty() ? "" : ", \\\n  ") + one;
+  if (out.words.empty()) out.words = "NaN notitle";
+  return out;
+}
+
+std::string terminal(int width, int height) {
   return fmt::format(
-      "{} using 1:3:(0):($4-$3) with vectors heads size graph 0.008,90 fixed linewidth 1.5 linecolor rgb '{}' notitle",
-      block, colour);
+      "set encoding utf8\n"
+      "set terminal svg size {},{} dynamic enhanced font 'Helvetica,Arial,sans-serif,14' background rgb 'white'\n"
+      "set border 3 linecolor rgb '#555555'\n"
+      "set tics nomirror out scale 0.6 textcolor rgb '#333333'\n"
+      "set grid linecolor rgb '#E4E4E4' linetype 1 linewidth 1\n"
+      "set style fill solid 0.85 noborder\n"
+      "set datafile missing 'NaN'\n",
+      width, height);
+}
+
+// Axes, labels and curves of panel i in its frame; `key` is the command for the legend.
+std::string panel_script(const figure& f, std::size_t i, const frame& at, const std::string& key) {
+  const panel& p = f.panels[i];
+  const plotted curves = plot_curves(f, i, key != "unset key");
+  const double width = at.width, height = at.height;
+  std::string text = curves.blocks;
+  text +=
+      fmt::format("set lmargin at screen {:.5f}\nset rmargin at screen {:.5f}\n", at.left / width, at.right / width);
+  text += fmt::format("set tmargin at screen {:.5f}\nset bmargin at screen {:.5f}\n", 1 - at.top / height,
+                      1 - at.bottom / height);
+  const span values = range_of(p, p.y, false);
+  if (sideways(p)) {
+    text += axis_script(p.y, "x", values, false) + names_script(p.x.names) + "unset ylabel\nunset label 1\n";
+  } else {
+    const span x_range = range_of(p, p.x, true);
+    text += axis_script(p.x, "x", x_range, counts_steps(p, p.x, x_range)) + axis_script(p.y, "y", values, false);
+    // Gnuplot takes '10^{12}' for seven letters wide, puts its own label left of that, and off the picture.
+    text += fmt::format("unset ylabel\nset label 1 {} at screen {:.5f}, screen {:.5f} center rotate by 90 {}\n",
+                        gnuplot_label(p.y.label).text, (at.left - left_margin + 14) / width,
+                        1 - (at.top + at.bottom) / 2 / height,
+                        gnuplot_label(p.y.label).enhanced ? "enhanced" : "noenhanced");
+  }
+  text += fmt::format("{}\nset boxwidth {:.10g} absolute\n", key, 0.7 * bar_distance(p));
+  return text + "plot " + curves.words + "\n";
+}
+
+// The step of round marks that is at most `x`: 1, 2 or 5 times a power of ten.
+double round_step(double x) {
+  const double power = std::pow(10, std::floor(std::log10(x) + 1e-9));
+  for (const double m : {5.0, 2.0, 1.0})
+    if (m * power <= x * (1 + 1e-9)) return m * power;
+  return power;
 }
 
 }  // namespace
 
 std::vector<double> logarithmic_ticks(double low, double high) {
   std::vector<double> ticks;
+  if (!(low > 0 && high > low)) return ticks;
   const double decades = std::log10(high / low);
   const int first = static_cast<int>(std::floor(std::log10(low))), last = static_cast<int>(std::ceil(std::log10(high)));
   const auto add = [&](double t) {
@@ -182,137 +366,80 @@ std::vector<double> logarithmic_ticks(double low, double high) {
     for (int e = first; e <= last; ++e) {
       if (e % step == 0) add(std::pow(10, e));
     }
-  } else {
-    for (int e = first; e <= last; ++e) {
-      for (const double m : {1.0, 2.0, 5.0}) add(m * std::pow(10, e));
-    }
-    if (ticks.size() < 3) {  // a short axis: every unit
-      ticks.clear();
-      for (int e = first; e <= last; ++e) {
-        for (int m = 1; m <= 9; ++m) add(m * std::pow(10, e));
-      }
-    }
+    return ticks;
+  }
+  for (int e = first; e <= last; ++e) {
+    for (const double m : {1.0, 2.0, 5.0}) add(m * std::pow(10, e));
+  }
+  // A short axis: round marks at equal distances, as few as make three.
+  for (double step = round_step(high - low); ticks.size() < 3; step = round_step(step * 0.99)) {
+    ticks.clear();
+    for (double k = std::ceil(low / step - 1e-9); k * step <= high * (1 + 1e-9); ++k) add(k * step);
   }
   return ticks;
 }
 
 std::string gnuplot_script(const figure& f) {
   const int panels = static_cast<int>(f.panels.size());
-  // Two panels in a row at most: a figure that is wider is hard to read on a page.
-  const int columns = std::min(panels, 2), rows = (panels + 1) / 2;
-  const int width = columns <= 1 ? 620 : panel_width * columns;
-  const bool shared = same_curves(f);
-  int lines = 0;
+  const int columns = panels == 3 ? 3 : std::min(panels, 2), rows = columns == 0 ? 1 : (panels + columns - 1) / columns;
+  const int panel_width = columns <= 1 ? 620 : columns == 2 ? 480 : 440;
+  const int width = panel_width * std::max(columns, 1);
+  const bool shared = shares_legend(f);
+  const auto layout = [&](std::size_t i) {
+    return shared ? layout_of(shared_legend(f), width) : layout_of(legend_of(f, i), panel_width);
+  };
+  int lines = 0, axes = 0;
   bool titled = false;
-  for (const panel& p : f.panels) {
-    lines = std::max(lines, legend_of(p, shared ? width : width / std::max(columns, 1)).lines);
-    titled = titled || !p.title.empty();
+  for (std::size_t i = 0; i < f.panels.size(); ++i) {
+    lines = std::max(lines, layout(i).lines);
+    titled = titled || !f.panels[i].title.empty();
+    axes = std::max(axes, height_of_axes(f.panels[i], plot_height));
   }
   const int legend = lines > 0 ? lines * legend_line + 10 : 0;
-  const int above = titled ? title_height + 6 : 14, below = label_height + (shared ? 0 : legend);
-  const int row_height = above + plot_height + below, height = rows * row_height + (shared ? legend : 0);
-  std::string text = fmt::format(
-      "set encoding utf8\n"
-      "set terminal svg size {},{} dynamic enhanced font 'Helvetica,Arial,sans-serif,14' background rgb 'white'\n"
-      "set border 3 linecolor rgb '#555555'\n"
-      "set tics nomirror out scale 0.6 textcolor rgb '#333333'\n"
-      "set grid linecolor rgb '#E4E4E4' linetype 1 linewidth 1\n"
-      "set style fill solid 0.85 noborder\n"
-      "set datafile missing 'NaN'\n"
-      "set multiplot\n",
-      width, height);
+  const int above = titled ? title_height : 14, below = label_height + (shared ? 0 : legend);
+  const int row_height = above + axes + below, height = rows * row_height + (shared ? legend : 0);
+  // The legend that all share is written beside the panel that has all its curves.
+  std::size_t keeper = 0;
+  for (std::size_t i = 0; i < f.panels.size(); ++i)
+    if (f.panels[i].curves.size() > f.panels[keeper].curves.size()) keeper = i;
 
+  std::string text = terminal(width, height) + "set multiplot\n";
   for (int i = 0; i < panels; ++i) {
-    const panel& p = f.panels[static_cast<std::size_t>(i)];
-    std::string plots;
-    std::string blocks;
-    std::vector<std::string> bands, curves;
-    for (std::size_t k = 0; k < p.curves.size(); ++k) {
-      const series& s = p.curves[k];
-      const bool interval = !s.low.empty() || !s.high.empty();
-      if (s.x.size() != s.y.size() || (interval && (s.low.size() != s.y.size() || s.high.size() != s.y.size())))
-        throw std::invalid_argument(fmt::format(
-            "rto::sim::gnuplot_script: x, y, low and high of equal length in series \"{}\" of {}, got {}, {}, {}, {}",
-            s.label, f.id, s.x.size(), s.y.size(), s.low.size(), s.high.size()));
-      const std::string block = fmt::format("$p{}s{}", i, k);
-      blocks += block + " << EOD\n";
-      const double floor = p.y.logarithmic ? 1e-300 : -std::numeric_limits<double>::infinity();
-      for (std::size_t j = 0; j < s.x.size(); ++j) {
-        blocks += cell(s.x[j], p.x.logarithmic) + ' ' + cell(s.y[j], p.y.logarithmic);
-        if (interval)
-          blocks += ' ' + cell(std::max(s.low[j], floor), p.y.logarithmic) + ' ' + cell(s.high[j], p.y.logarithmic);
-        blocks += '\n';
-      }
-      blocks += "EOD\n";
-      const char* colour = palette[k % palette.size()];
-      const std::string title =
-          s.label.empty() || p.curves.size() == 1 ? "notitle" : fmt::format("title {} noenhanced", quoted(s.label));
-      const std::string points =
-          fmt::format("pointtype {} pointsize 0.55 linecolor rgb '{}'", point_types[k % point_types.size()], colour);
-      switch (s.style) {
-        case mark::line:
-          if (interval)
-            bands.push_back(fmt::format(
-                "{} using 1:3:4 with filledcurves linecolor rgb '{}' fillstyle transparent solid 0.18 noborder notitle",
-                block, colour));
-          curves.push_back(fmt::format("{} using 1:2 with linespoints linewidth 2 {} {}", block, points, title));
-          break;
-        case mark::points:
-          if (interval) curves.push_back(interval_bars(block, colour));
-          curves.push_back(fmt::format("{} using 1:2 with points {} {}", block, points, title));
-          break;
-        case mark::prediction:
-          curves.push_back(fmt::format("{} using 1:2 with lines linewidth 2 dashtype (9,5) linecolor rgb '{}' {}",
-                                       block, colour, title));
-          break;
-        case mark::bound:
-          curves.push_back(fmt::format("{} using 1:2 with lines linewidth 2 dashtype (2,4) linecolor rgb '{}' {}",
-                                       block, colour, title));
-          break;
-        case mark::steps:
-          curves.push_back(
-              fmt::format("{} using 1:2 with steps linewidth 2 linecolor rgb '{}' {}", block, colour, title));
-          break;
-        case mark::bars:
-          curves.push_back(fmt::format("{} using 1:2 with boxes linecolor rgb '{}' {}", block, colour, title));
-          if (interval) curves.push_back(interval_bars(block, "#333333"));
-          break;
-      }
-    }
-    bands.insert(bands.end(), curves.begin(), curves.end());
-    for (const std::string& one : bands) plots += (plots.empty() ? "" : ", \\\n  ") + one;
-    if (plots.empty()) plots = "NaN notitle";
-
-    const double left = static_cast<double>(i % 2) * panel_width / width;
-    const double right = columns <= 1 ? 1.0 : left + static_cast<double>(panel_width) / width;
-    const double top = static_cast<double>(i / 2 * row_height), bottom = top + row_height;  // pixels from above
-    text += blocks;
-    text += fmt::format("set lmargin at screen {:.5f}\nset rmargin at screen {:.5f}\n", left + 78.0 / width,
-                        right - 20.0 / width);
-    text += fmt::format("set tmargin at screen {:.5f}\nset bmargin at screen {:.5f}\n", 1 - (top + above) / height,
-                        1 - (bottom - below) / height);
-    text += p.title.empty() ? "unset title\n" : fmt::format("set title {} noenhanced offset 0,-0.4\n", quoted(p.title));
-    const span x_range = range_of(p, p.x, true);
-    text += axis_script(p.x, "x", x_range, counts_steps(p, p.x, x_range));
-    text += axis_script(p.y, "y", range_of(p, p.y, false), false);
-    // Gnuplot takes '10^{12}' for seven letters wide, puts its own label left of that, and off the picture.
-    text += fmt::format("unset ylabel\nset label 1 {} at screen {:.5f}, screen {:.5f} center rotate by 90 noenhanced\n",
-                        quoted(p.y.label), left + 14.0 / width, 1 - (top + above + plot_height / 2.0) / height);
-    const legend_layout key = legend_of(p, shared ? width : width / columns);
-    if (key.lines == 0 || (shared && i > 0)) {
-      text += "unset key\n";
-    } else {
-      const double key_top = shared ? rows * row_height : bottom - below + label_height;
-      text += fmt::format(
+    const auto at = static_cast<std::size_t>(i);
+    const panel& p = f.panels[at];
+    const double left = i % columns * panel_width, top = i / columns * row_height;
+    const frame where{.width = width,
+                      .height = height,
+                      .left = left + left_of_axes(p),
+                      .right = left + panel_width - right_margin,
+                      .top = top + above,
+                      .bottom = top + above + axes};
+    text += p.title.empty() ? "unset title\n" : "set title " + with_mode(p.title) + " offset 0,-0.4\n";
+    std::string key = "unset key";
+    if (const legend_layout wanted = layout(at); wanted.lines > 0 && (!shared || at == keeper))
+      key = fmt::format(
           "set key at screen {:.5f}, screen {:.5f} left top vertical maxcolumns {} maxrows {} Left reverse samplen 2.6 "
-          "spacing 1.15 "
-          "width 1 noenhanced textcolor rgb '#222222'\n",
-          left + 60.0 / width, 1 - key_top / height, key.columns, key.lines);
-    }
-    text += fmt::format("set boxwidth {:.10g} absolute\n", 0.7 * bar_distance(p));
-    text += "plot " + plots + "\n";
+          "spacing 1.15 width 1 enhanced textcolor rgb '#222222'",
+          ((shared ? 0 : left) + 60) / width,
+          1 - static_cast<double>(shared ? rows * row_height : top + row_height - legend) / height, wanted.columns,
+          wanted.lines);
+    text += panel_script(f, at, where, key);
   }
   return text + "unset multiplot\n";
+}
+
+std::string gnuplot_script(const figure& f, std::size_t i) {
+  const bool one = f.panels.size() == 1;
+  int axes = 0;
+  for (const panel& p : f.panels) axes = std::max(axes, height_of_axes(p, one ? 270 : 250));
+  const int width = one ? 520 : 440, above = 12, height = above + axes + label_height - 6;
+  const frame where{.width = width,
+                    .height = height,
+                    .left = static_cast<double>(left_of_axes(f.panels.at(i))),
+                    .right = static_cast<double>(width - right_margin),
+                    .top = above,
+                    .bottom = static_cast<double>(above + axes)};
+  return terminal(width, height) + panel_script(f, i, where, "unset key");
 }
 
 }  // namespace rto::sim

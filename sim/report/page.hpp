@@ -7,10 +7,12 @@
 
 namespace rto::sim {
 
-/// A figure as it goes on the page. `svg` is empty where gnuplot is missing.
+/// A figure as it goes on the page: its panels one by one, so that they can stand beside or below each other, or else
+/// the whole. Both are empty where gnuplot is missing.
 struct drawn_figure {
   const figure* what;
-  std::string svg;
+  std::string svg = {};
+  std::vector<std::string> panels = {};
 };
 
 /// The whole page. \param figures one list a claim, in order  \param threads of the run

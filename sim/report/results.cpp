@@ -38,6 +38,7 @@ ordered_json results_json(const run_result& run, const run_options& options) {
                       {"title", r.what->title},
                       {"statement", r.what->statement},
                       {"source", r.what->source},
+                      {"origin", to_text(r.what->origin)},
                       {"verdict", to_text(r.overall)},
                       {"settings", r.values.values()},
                       {"replicates", r.replicates},

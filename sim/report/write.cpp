@@ -13,12 +13,15 @@ std::filesystem::path write_report(const run_result& run, const run_options& opt
   std::vector<std::vector<drawn_figure>> figures(run.claims.size());
   std::vector<drawn_figure*> all;
   for (std::size_t i = 0; i < run.claims.size(); ++i) {
-    for (const figure& f : run.claims[i].concluded.figures) figures[i].push_back({&f, ""});
+    for (const figure& f : run.claims[i].concluded.figures) figures[i].push_back({&f});
   }
   for (auto& list : figures) {
     for (drawn_figure& f : list) all.push_back(&f);
   }
-  tbb::parallel_for(std::size_t{0}, all.size(), [&](std::size_t i) { all[i]->svg = figure_svg(*all[i]->what); });
+  tbb::parallel_for(std::size_t{0}, all.size(), [&](std::size_t i) {
+    all[i]->svg = figure_svg(*all[i]->what);
+    all[i]->panels = panel_svgs(*all[i]->what);
+  });
 
   std::vector<std::string> pdfs(all.size());
   if (options.pdf) tbb::parallel_for(std::size_t{0}, all.size(), [&](std::size_t i) { pdfs[i] = pdf_of(all[i]->svg); });

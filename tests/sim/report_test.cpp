@@ -1,9 +1,11 @@
 #include "sim/report/report.hpp"
 
 #include <algorithm>
+#include <set>
 #include <sstream>
 
 #include "sim/report/drawing.hpp"
+#include "sim/report/legend.hpp"
 #include "sim/report/page.hpp"
 #include "sim/report/svg.hpp"
 #include "support/catch.hpp"
@@ -130,6 +132,190 @@ TEST_CASE("the command that repeats a claim sets what differs from the defaults,
              ContainsSubstring("prop-0 --seed 7 --full --set n=9 --set 'name=it'\\''s'</pre>"));
 }
 
+TEST_CASE(
+    "a verdict that is not about a statement of the paper says so, on the page, the console and in results.json") {
+  static const claim measured = [] {
+    claim c = named("table-0");
+    c.origin = claim_origin::analogue;
+    return c;
+  }();
+  run_result run = one_claim();
+  const auto mentions = [](const std::string& text, const char* word) { return text.find(word) != std::string::npos; };
+  CHECK_FALSE(mentions(report_page(run, {}, {{}}), "class=\"origin\""));
+  CHECK_FALSE(mentions(console_table(run), "analogue"));
+  CHECK(results_json(run, {})["claims"][0]["origin"] == "stated");
+  run.claims[0].what = &measured;
+  const std::string page = report_page(run, {}, {{}});
+  const std::size_t row = page.find("href=\"#table-0\"");
+  REQUIRE(row != std::string::npos);
+  CHECK_THAT(page.substr(row, page.find("</tr>", row) - row),
+             ContainsSubstring(">fails as printed</span>") && ContainsSubstring(">analogue</span>"));
+  CHECK_THAT(page, ContainsSubstring("nothing about the paper's own numbers"));
+  CHECK_THAT(console_table(run), ContainsSubstring("(analogue)"));
+  CHECK(results_json(run, {})["claims"][0]["origin"] == "analogue");
+}
+
+TEST_CASE(
+    "every id on the page is there once and every local link leads to one, even if a figure is named as its claim") {
+  run_result run = one_claim();
+  run.claims[0].concluded.figures[0].id = "prop-0";
+  const drawn_figure drawn{&run.claims[0].concluded.figures[0], "<svg></svg>", {"<svg></svg>"}};
+  const std::string page = report_page(run, {}, {{drawn}});
+  std::set<std::string> ids;
+  const auto each = [&](const std::string& open, const auto& visit) {
+    for (std::size_t at = page.find(open); at != std::string::npos; at = page.find(open, at + 1))
+      visit(page.substr(at + open.size(), page.find('"', at + open.size()) - at - open.size()));
+  };
+  each(" id=\"", [&](const std::string& id) {
+    INFO(id);
+    CHECK(ids.insert(id).second);
+  });
+  CHECK(ids.count("prop-0") == 1);
+  each("href=\"#", [&](const std::string& id) {
+    INFO(id);
+    CHECK(ids.count(id) == 1);
+  });
+}
+
+TEST_CASE("of many checks those that do as they should are folded away, of few none; so are the rows of long tables") {
+  run_result run = one_claim();
+  std::vector<check>& checks = run.claims[0].concluded.checks;
+  const auto folded = [&](const std::string& what) {  // within a <details> that nothing has closed yet
+    const std::string page = report_page(run, {}, {{}});
+    const std::string section = page.substr(page.find("<section class=\"card\" id=\"prop-0\""));
+    const std::size_t at = section.find(what);
+    REQUIRE(at != std::string::npos);
+    const std::size_t open = section.rfind("<details", at), close = section.rfind("</details>", at);
+    return open != std::string::npos && (close == std::string::npos || close < open);
+  };
+  CHECK_FALSE(folded("<code>bound</code>"));
+  CHECK_FALSE(folded("<code>a-check"));
+  for (int i = 0; i < 20; ++i) checks.push_back(always_check("more-" + std::to_string(i), "more", 0, 1));
+  CHECK_FALSE(folded("<code>bound</code>"));  // fails as printed
+  CHECK(folded("<code>a-check"));
+  CHECK(folded("<code>more-7</code>"));
+
+  run.claims[0].concluded.tables.push_back(
+      {.title = "Short", .header = {"x"}, .rows = {{"cell of a short one"}}, .caption = ""});
+  run.claims[0].concluded.tables.push_back({.title = "Long",
+                                            .header = {"x"},
+                                            .rows = std::vector(20, std::vector<std::string>{"cell of a long one"}),
+                                            .caption = ""});
+  CHECK_FALSE(folded("cell of a short one"));
+  CHECK(folded("cell of a long one"));
+}
+
+TEST_CASE("estimates with intervals and small print stand at the right of their column, words at the left") {
+  run_result run = one_claim();
+  run.claims[0].concluded.tables.push_back({.title = "",
+                                            .header = {"name", "value"},
+                                            .rows = {{"one", "1.5 <small>[1, 2]</small>"}, {"two", "&ndash;"}},
+                                            .caption = ""});
+  CHECK_THAT(report_page(run, {}, {{}}),
+             ContainsSubstring("<th>name</th><th class=\"number\">value</th>") &&
+                 ContainsSubstring("<td>one</td><td class=\"number\">1.5 <small>[1, 2]</small></td>"));
+}
+
+namespace {
+
+series labelled(const char* label) { return {.label = label, .x = {1, 2}, .y = {1, 2}}; }
+
+}  // namespace
+
+TEST_CASE("panels share a legend where one of them has the labels of all; a label then has one colour") {
+  figure f{.id = "f",
+           .panels = {panel{.curves = {labelled("a"), labelled("b"), labelled("c")}},
+                      panel{.curves = {labelled("c"), labelled("a")}}}};
+  REQUIRE(shares_legend(f));
+  CHECK(shared_legend(f).size() == 3);
+  CHECK(std::string(looks_of(f, 1)[0].colour) == looks_of(f, 0)[2].colour);
+  CHECK(std::string(looks_of(f, 1)[1].colour) == looks_of(f, 0)[0].colour);
+  CHECK(std::string(looks_of(f, 0)[0].colour) != looks_of(f, 0)[1].colour);
+
+  f.panels[1].curves.push_back(labelled("d"));
+  CHECK_FALSE(shares_legend(f));
+  CHECK(legend_of(f, 1).size() == 3);
+  CHECK(std::string(looks_of(f, 1)[0].colour) == looks_of(f, 0)[0].colour);  // by place again
+
+  f.panels.pop_back();
+  CHECK_FALSE(shares_legend(f));
+  f.panels[0].curves.resize(1);
+  CHECK(legend_of(f, 0).empty());  // one curve needs none
+}
+
+TEST_CASE("a formula takes the colour of its data, wherever these stand, and uses up no colour of its own") {
+  figure f{.id = "f",
+           .panels = {panel{.curves = {labelled("formula of b"), labelled("a"), labelled("b"), labelled("c")}}}};
+  f.panels[0].curves[0].colour_of = "b";
+  const std::vector<curve_look> with = looks_of(f, 0);
+  CHECK(std::string(with[0].colour) == with[2].colour);
+  f.panels[0].curves.erase(f.panels[0].curves.begin());
+  const std::vector<curve_look> without = looks_of(f, 0);
+  for (std::size_t i = 0; i < 3; ++i) CHECK(std::string(without[i].colour) == with[i + 1].colour);
+}
+
+TEST_CASE("labels set powers and indices on the page and in the plot, and everything else is literal") {
+  CHECK(label_html("A^{H} < x_{i}") == "A<sup>H</sup> &lt; x<sub>i</sub>");
+  CHECK(label_html("a_b^c {d") == "a_b^c {d");
+  figure f = one_claim().claims[0].concluded.figures[0];
+  f.panels[0].title = "A^{H} & b_c";
+  CHECK_THAT(gnuplot_script(f), ContainsSubstring("set title 'A^{H} \\& b\\_c' enhanced"));
+  f.panels[0].title = "b_c";
+  CHECK_THAT(gnuplot_script(f), ContainsSubstring("set title 'b_c' noenhanced"));
+}
+
+TEST_CASE(
+    "a panel with named places lies on its side: names from top to bottom, values and intervals along the bottom") {
+  panel p{.x = {.label = "method", .names = {"first", "second", "third"}},
+          .y = {.label = "value"},
+          .curves = {series{.label = "a",
+                            .x = {1, 2, 3},
+                            .y = {10, 20, 30},
+                            .low = {9, 19, 29},
+                            .high = {11, 21, 31},
+                            .style = mark::points}}};
+  const figure f{.id = "named", .title = "t", .panels = {p}};
+  CHECK(figure_csv(f) == "panel,series,x,y,low,high\n,a,first,10,9,11\n,a,second,20,19,21\n,a,third,30,29,31\n");
+  const std::string script = gnuplot_script(f, 0);
+  CHECK_THAT(script,
+             ContainsSubstring("\n20 2 19 21\n") && ContainsSubstring("set ytics norotate ('first' 1, 'second' 2"));
+  if (!gnuplot_available()) {
+    WARN("SKIPPED: gnuplot is not installed");
+    return;
+  }
+  const std::vector<std::string> svgs = panel_svgs(f);
+  REQUIRE(svgs.size() == 1);
+  // The height of a name: the second number of the translation of its group.
+  const auto height = [&](const std::string& name) {
+    const std::size_t at = svgs[0].find(">" + name + "<");
+    REQUIRE(at != std::string::npos);
+    const std::size_t from = svgs[0].rfind("translate(", at);
+    return std::stod(svgs[0].substr(svgs[0].find(',', from) + 1));
+  };
+  CHECK(height("first") < height("second"));
+  CHECK(height("second") < height("third"));
+}
+
+TEST_CASE("on the page every panel is a picture of its own with its title and legend beside it") {
+  run_result run = one_claim();
+  figure& f = run.claims[0].concluded.figures[0];
+  f.panels = {panel{.title = "left one", .x = {"n"}, .y = {"y"}, .curves = {labelled("a"), labelled("b")}},
+              panel{.title = "right one", .x = {"n"}, .y = {"y"}, .curves = {labelled("c"), labelled("d")}}};
+  const drawn_figure drawn{&f, "<svg>whole</svg>", {"<svg>1</svg>", "<svg>2</svg>"}};
+  const auto count = [](const std::string& text, const std::string& what) {
+    std::size_t n = 0;
+    for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) ++n;
+    return n;
+  };
+  std::string page = report_page(run, {}, {{drawn}});
+  CHECK_THAT(page, ContainsSubstring("left one") && ContainsSubstring("right one") && ContainsSubstring(">1</svg>") &&
+                       ContainsSubstring("href=\"fig.svg\"") && ContainsSubstring("href=\"fig.csv\""));
+  CHECK(page.find(">whole</svg>") == std::string::npos);
+  CHECK(count(page, "<ul class=\"key\">") == 2);
+  f.panels[1].curves = f.panels[0].curves;
+  CHECK(count(report_page(run, {}, {{drawn}}), "<ul class=\"key\">") == 1);
+}
+
 TEST_CASE("a figure's numbers are a CSV file that quotes what needs quoting") {
   const run_result run = one_claim();
   const std::string csv = figure_csv(run.claims[0].concluded.figures[0]);
@@ -192,6 +378,14 @@ TEST_CASE("marks on a logarithmic axis are powers of ten, or 1-2-5 steps where i
   CHECK(logarithmic_ticks(1, 20) == std::vector<double>{1, 2, 5, 10, 20});
   CHECK(logarithmic_ticks(1, 3) == std::vector<double>{1, 2, 3});
   CHECK(logarithmic_ticks(1e-12, 1).size() <= 8);
+  CHECK(logarithmic_ticks(3e-16, 1.05e-15).size() == 4);  // 4, 6, 8 and 10 times 1e-16
+  for (double low = 1e-7; low < 1e7; low *= 1.7)
+    for (double factor = 1.05; factor < 1e15; factor *= 1.3) {
+      const std::vector<double> marks = logarithmic_ticks(low, low * factor);
+      INFO(low << " to " << low * factor << ": " << marks.size());
+      CHECK(marks.size() >= 3);
+      CHECK(marks.size() <= 8);
+    }
 }
 
 TEST_CASE("numbers are shown with four digits, whole ones whole") {

@@ -1,9 +1,13 @@
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <stdexcept>
 #include <vector>
 
+#include <boost/random/normal_distribution.hpp>
+
 #include "sim/engine/stream.hpp"
+#include "sim/statistics/cross_fitting.hpp"
 #include "sim/statistics/line_fit.hpp"
 #include "sim/statistics/proportion.hpp"
 #include "sim/statistics/sample.hpp"
@@ -104,4 +108,34 @@ TEST_CASE("a shuffle visits every order of three equally often") {
   REQUIRE(seen.size() == 6);
   // 4.5 standard errors of a count, six counts: a false alarm once in 25 000 seeds.
   for (const auto& [order, count] : seen) CHECK(std::abs(count - n / 6) <= 4.5 * std::sqrt(n * (1.0 / 6) * (5.0 / 6)));
+}
+
+TEST_CASE("a cross-fitted choice is made by the other half of the replicates") {
+  // Alternative 0 is best on even replicates, 1 on odd ones: even replicates get what the odd ones chose.
+  CHECK(cross_fitted_choice({{9, 0, 9, 0}, {1, 2, 1, 2}}) == std::vector<std::size_t>{1, 0, 1, 0});
+  CHECK(cross_fitted_choice({{1, 1, 1}, {2, 2, 2}, {2, 2, 2}}) == std::vector<std::size_t>{1, 1, 1});
+  CHECK_THROWS_AS(cross_fitted_choice({}), std::invalid_argument);
+  CHECK_THROWS_AS(cross_fitted_choice({{1}}), std::invalid_argument);
+  CHECK_THROWS_AS(cross_fitted_choice({{1, 2}, {1, 2, 3}}), std::invalid_argument);
+}
+
+TEST_CASE(
+    "the best of equal alternatives gains nothing when it is chosen by other replicates, and much when by its own") {
+  stream rng(11);
+  boost::random::normal_distribution<double> normal;
+  const std::size_t n = 20, alternatives = 20, repetitions = 200;
+  std::vector<double> fair, greedy;
+  for (std::size_t k = 0; k < repetitions; ++k) {
+    std::vector<std::vector<double>> values(alternatives);
+    for (auto& list : values)
+      for (std::size_t r = 0; r < n; ++r) list.push_back(normal(rng));
+    const std::vector<std::size_t> choice = cross_fitted_choice(values);
+    double sum = 0, best = -1e9;
+    for (std::size_t r = 0; r < choice.size(); ++r) sum += values[choice[r]][r];
+    for (const auto& list : values) best = std::max(best, mean(list));
+    fair.push_back(sum / static_cast<double>(choice.size()));
+    greedy.push_back(best);
+  }
+  CHECK(mean_interval(fair, 0.9999).range.contains(0));  // a false alarm in ten thousand seeds
+  CHECK(mean_interval(greedy, 0.9999).range.low > 0.2);
 }
