@@ -48,11 +48,12 @@ conclusion conclude(const settings&, const outcomes& results) {
   c.checks.push_back(
       control_check("instances on which the same sum over the states that <i>π*</i> visits misses the gap",
                     results.values("control")));
-  c.figures.push_back(error_figure("identity-3a-errors", "J(π*) − J(π) against β E KL(π‖π*)",
-                                   "Left: share of instances whose relative error is at most x (exact zeros at 1e-18). "
-                                   "Dashed: the control, in which states are visited under π* instead of π. Right: the "
-                                   "largest error of each coefficient β.",
-                                   results, "control: states of π*"));
+  c.figures.push_back(
+      error_figure("identity-3a-errors", "J(π*) − J(π) against β E KL(π‖π*)",
+                   "First: share of instances whose relative error is at most x (exact zeros at 1e-18). "
+                   "Dashed: the control, in which states are visited under π* instead of π. Second: the "
+                   "largest error of each coefficient β.",
+                   results, "control: states of π*"));
   c.notes.push_back(
       {note::kind::reconstruction, "A corollary, not printed in the paper",
        "Term (iii) in the proof of Theorem 4.2 is this identity for the estimated reward; it follows from "

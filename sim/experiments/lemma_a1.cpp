@@ -254,8 +254,8 @@ conclusion conclude(const settings& s, const outcomes& results) {
   figure f{.id = "lem-a1-looseness",
            .title = "The confidence radius, and what it must cover",
            .caption = fmt::format(
-               "Left: ϱ<sub>R</sub> over the empirical {:g} % quantile of ‖θ̂−θ*‖ in Σ<sub>D</sub>, geometric "
-               "mean over B; below 1 (dotted) coverage would fail. Right: root mean square of ‖θ̂−θ*‖ at the "
+               "First: ϱ<sub>R</sub> over the empirical {:g} % quantile of ‖θ̂−θ*‖ in Σ<sub>D</sub>, geometric "
+               "mean over B; below 1 (dotted) coverage would fail. Second: root mean square of ‖θ̂−θ*‖ at the "
                "largest c; dashed: n<sup>−1/2</sup> through the last point.",
                100 * (1 - delta))};
   panel left{.title = "How loose the radius is",

@@ -45,11 +45,12 @@ conclusion conclude(const settings&, const outcomes& results) {
   c.checks.push_back(
       control_check("instances on which the first term with the values of π instead of π' misses the difference",
                     results.values("control")));
-  c.figures.push_back(error_figure("lem-a2-errors", "The two sides of Lemma A.2",
-                                   "Left: share of instances whose relative error is at most x (exact zeros at 1e-18). "
-                                   "Dashed: the control, in which the first term has the values of the first policy. "
-                                   "Right: the largest error of each positive β.",
-                                   results, "control: values of π"));
+  c.figures.push_back(
+      error_figure("lem-a2-errors", "The two sides of Lemma A.2",
+                   "First: share of instances whose relative error is at most x (exact zeros at 1e-18). "
+                   "Dashed: the control, in which the first term has the values of the first policy. "
+                   "Second: the largest error of each positive β.",
+                   results, "control: values of π"));
   c.notes.push_back(
       {note::kind::reconstruction, "Convention",
        "The formula is reconstructed. Here <i>q</i> leaves log π<sub>ref</sub> out; in the paper's "

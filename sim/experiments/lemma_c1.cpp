@@ -169,8 +169,8 @@ conclusion conclude(const settings&, const outcomes& results) {
   c.figures.push_back(
       {"lem-c1-errors",
        "The two sides of Lemma C.1",
-       "Left: share of instances whose relative error is at most x (exact zeros at 1e-18). Dashed: the "
-       "control, with KL(p<sub>G</sub>‖p) instead of KL(p‖p<sub>G</sub>). Right: the largest error of each η.",
+       "First: share of instances whose relative error is at most x (exact zeros at 1e-18). Dashed: the "
+       "control, with KL(p<sub>G</sub>‖p) instead of KL(p‖p<sub>G</sub>). Second: the largest error of each η.",
        {distribution, by_eta},
        ""});
   return c;

@@ -33,9 +33,10 @@ constexpr scenario scenarios[] = {
 settings_schema make_schema() {
   settings_schema schema;
   for (setting& one : alignment_settings({1, 1, 1}))
-    for (const char* key :
-         {"reward_deviation", "unexplained", "beta", "temperature", "preference_rate", "preference_epochs"})
+    for (const char* key : {"reward_deviation", "unexplained", "beta", "temperature", "preference_rate"})
       if (one.key == key) schema.push_back(one);
+  // One pass over a hundred pairs would be four steps of Adam: an untrained reward, not a wrong one.
+  schema.push_back(integer("preference_epochs", "passes over the preference pairs", {4, 4, 4}, {1}));
   schema.push_back(integer("A", "tokens; the last one ends the answer, token 0 is the delimiter", {4, 4, 4}, {3, 64}));
   schema.push_back(integer("H", "largest length of an answer, tokens", {4, 4, 4}, {2, 12}));
   schema.push_back(integer("prompts", "prompts", {2, 2, 2}, {1, 64}));
@@ -54,7 +55,9 @@ settings_schema make_schema() {
   schema.push_back(
       reals("radius", "pessimism coefficients rho", {{0.1, 1}, {0.1, 0.3, 1}, {0.03, 0.1, 0.3, 1, 3}}, {1e-6, 1e3}));
   schema.push_back(real("ridge", "lambda of the covariance of the comparisons", {1, 1, 1}, {1e-9}));
-  schema.push_back(integer("replicates", "independent worlds", {20, 400, 2000}, {2}));
+  schema.push_back(
+      real("margin", "a mean difference of less than this counts as none, reward units", {0.05, 0.05, 0.05}, {0}));
+  schema.push_back(integer("replicates", "independent worlds", {20, 300, 2000}, {2}));
   return schema;
 }
 
@@ -183,6 +186,18 @@ std::vector<double> gained_by_pessimism(const cell_outcomes& worlds, const std::
   return gained;
 }
 
+// Above 0 or not: refuted where the whole interval is below what counts as a difference.
+check effect_check(std::string id, std::string tested, const char* predicted, const std::vector<double>& effect,
+                   double margin) {
+  check c =
+      side_check(std::move(id), std::move(tested), {0, fmt::format("above 0: {} (below {:g}: no)", predicted, margin)},
+                 mean_interval(effect, confidence), 0, true, static_cast<double>(effect.size()), confidence,
+                 verdict::holds, verdict::fails_as_printed);
+  if (c.result == verdict::inconclusive && c.range.given() && c.range.high < margin)
+    c.result = verdict::fails_as_printed;
+  return c;
+}
+
 using named_rewards = std::vector<std::pair<std::string, std::string>>;
 
 figure curves_figure(const cell_outcomes& worlds, const named_rewards& rewards, std::size_t temperatures) {
@@ -270,6 +285,26 @@ table numbers_table(const cell_outcomes& worlds, const named_rewards& rewards, s
   return t;
 }
 
+// Which errors of the reward make the true reward fall, and which only keep it low.
+note bending_note(const cell_outcomes& worlds, std::size_t temperatures, double margin) {
+  std::string bent, flat;
+  bool known = true;
+  for (const scenario& one : scenarios) {
+    const estimate lost = mean_interval(lost_by_optimising_on(worlds, one.id, "model", temperatures), confidence);
+    std::string& list = lost.range.low > 0 ? bent : flat;
+    known = known && (lost.range.low > 0 || lost.range.high < margin);
+    list += fmt::format("{}{}: {}", list.empty() ? "" : ", ", one.label, shown_interval(lost, 3));
+  }
+  return {known && !bent.empty() ? note::kind::finding : note::kind::remark,
+          "A curve bends down where the data miss something; labels that are wrong or few only flatten it",
+          fmt::format(
+              "Lost by optimising the reward model to the end (reward units, {:g}&#8201;% intervals): {}; and where "
+              "it cannot be told from nothing: {}. An error of the reward that does not depend on the truth "
+              "makes the gain smaller, but the expected true reward still rises with the learned one; it falls "
+              "where the learned reward is largest because it was never checked there.",
+              100 * confidence, bent.empty() ? "nowhere" : bent, flat.empty() ? "nowhere" : flat)};
+}
+
 // The promise of the largest radius against that of none, where the data are as given.
 note promise_note(const cell_outcomes& worlds, const std::vector<double>& radii) {
   const std::string most = pessimistic(radii.size() - 1);
@@ -317,25 +352,23 @@ conclusion conclude(const settings& s, const outcomes& results) {
   for (const scenario& one : scenarios) {
     const std::string which = one.id;
     if (which == "clean") continue;
-    c.checks.push_back(side_check(
+    c.checks.push_back(effect_check(
         "over-optimisation-" + which,
         fmt::format("{}: true reward with the reward model at the KL coefficient that is best on other worlds, minus "
                     "that at the smallest of the sweep",
                     one.label),
-        {0, "above 0: over-optimised"},
-        mean_interval(lost_by_optimising_on(worlds, which, "model", temperatures), confidence), 0, true, n, confidence,
-        verdict::holds, verdict::fails_as_printed));
-    c.checks.push_back(side_check(
+        "over-optimised", lost_by_optimising_on(worlds, which, "model", temperatures), s.real("margin")));
+    c.checks.push_back(effect_check(
         "pessimism-" + which,
         fmt::format("{}: J at temperature {:g} with the radius of the sweep that is best on other worlds, minus J "
                     "without pessimism",
                     one.label, s.real("temperature")),
-        {0, "above 0: pessimism pays"}, mean_interval(gained_by_pessimism(worlds, which, radii.size()), confidence), 0,
-        true, n, confidence, verdict::holds, verdict::fails_as_printed));
+        "pessimism pays", gained_by_pessimism(worlds, which, radii.size()), s.real("margin")));
   }
   c.figures.push_back(curves_figure(worlds, rewards, temperatures));
   c.figures.push_back(effects_figure(worlds, rewards, temperatures, radii));
   c.tables.push_back(numbers_table(worlds, rewards, temperatures, s.real("temperature")));
+  c.notes.push_back(bending_note(worlds, temperatures, s.real("margin")));
   c.notes.push_back(promise_note(worlds, radii));
   return c;
 }

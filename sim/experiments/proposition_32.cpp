@@ -466,9 +466,9 @@ conclusion conclude(const settings& s, const outcomes& results) {
       "The sentence learners S1 (query everything) and S2 (random order, stop when the unseen mass is below τ) and the "
       "token learners T1 (the paper's), T2 (with residual masses) and T3 (best first, no parameter) were run on "
       "canonical, needle, random and constant-entropy trees given as functions of the prefix, up to " +
-      largest_tree(results) +
-      " responses; every query was counted. Sentence learners were run up to sentence_limit responses; beyond that "
-      "their closed form is shown, and drawn dashed.";
+      largest_tree(results) + " responses; every query was counted. Sentence learners were run up to " +
+      shown_number(static_cast<double>(s.integer("sentence_limit"))) +
+      " responses; beyond that their closed form is shown, and drawn dashed.";
   check_counts(results, c);
   check_bounds(results, c);
   check_random_orders(results, c);

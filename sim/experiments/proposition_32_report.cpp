@@ -128,14 +128,15 @@ figure ratio_figure(const settings& s, const outcomes& results) {
   };
   add_one(needles);
   add_one(random);
-  return {"prop-3.2-ratio",
-          "How far T1 exceeds the printed bound",
-          "Above one, the printed bound A<sup>min(ξ+1, H)</sup> is exceeded. Left: on needles the excess grows "
-          "linearly in H "
-          "(heavy parents at different depths are nested, not disjoint). Right: random trees, each at its own ξ; where "
-          "H − ξ ≤ 1 the printed bound holds.",
-          {needles, random},
-          ""};
+  return {
+      "prop-3.2-ratio",
+      "How far T1 exceeds the printed bound",
+      "Above one, the printed bound A<sup>min(ξ+1, H)</sup> is exceeded. First: on needles the excess grows "
+      "linearly in H "
+      "(heavy parents at different depths are nested, not disjoint). Second: random trees, each at its own ξ; where "
+      "H − ξ ≤ 1 the printed bound holds.",
+      {needles, random},
+      ""};
 }
 
 figure entropy_figure(const settings& s, const outcomes& results) {
@@ -321,8 +322,8 @@ void add_report(const settings& s, const outcomes& results, conclusion& c) {
   c.figures.push_back(
       {"prop-3.2-exponents",
        "Queries against the number of tokens and against ξ",
-       "Canonical instances, both axes logarithmic on the left: the slope is H for sentence learners and k + 1 for "
-       "token learners. Right: every unit of ξ costs a factor A.",
+       "Canonical instances, both axes of the first logarithmic: the slope is H for sentence learners and k + 1 for "
+       "token learners. Second: every unit of ξ costs a factor A.",
        {against_sweep(s, results, true), against_sweep(s, results, false)},
        ""});
   c.figures.push_back(ratio_figure(s, results));

@@ -358,7 +358,7 @@ conclusion conclude(const settings& s, const outcomes& results) {
   figure curves{.id = "real-preferences-curves",
                 .title = "Accuracy and uncertainty against the number of comparisons",
                 .caption =
-                    "Left: held-out accuracy, bands are 95 % intervals over prompts. Right: mean of "
+                    "First: held-out accuracy, bands are 95 % intervals over prompts. Second: mean of "
                     "||x||<sub>&Sigma;<sub>D</sub><sup>-1</sup></sub> over held-out pairs.",
                 .panels = {},
                 .svg = {}};

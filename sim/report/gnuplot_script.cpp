@@ -16,7 +16,7 @@ namespace {
 constexpr std::array point_types = {7, 5, 9, 13, 11, 6, 4};  // gnuplot's names of the signs of `curve_look`
 
 // Pixels. A panel on a page is drawn a little smaller, so that its lettering can be read on a telephone.
-constexpr int plot_height = 300, legend_line = 25, title_height = 40, label_height = 66, row_of_names = 24;
+constexpr int plot_height = 300, legend_line = 25, title_height = 40, label_height = 74, row_of_names = 24;
 constexpr int left_margin = 84, right_margin = 20;
 
 std::string in_quotes(const std::string& text) {
@@ -429,10 +429,11 @@ std::string gnuplot_script(const figure& f) {
 }
 
 std::string gnuplot_script(const figure& f, std::size_t i) {
-  const bool one = f.panels.size() == 1;
+  // The narrower a panel stands on the page the fewer pixels it has here, so that its lettering stays as large.
+  const std::size_t panels = f.panels.size();
   int axes = 0;
-  for (const panel& p : f.panels) axes = std::max(axes, height_of_axes(p, one ? 270 : 250));
-  const int width = one ? 520 : 440, above = 12, height = above + axes + label_height - 6;
+  for (const panel& p : f.panels) axes = std::max(axes, height_of_axes(p, panels == 1 ? 270 : panels == 3 ? 220 : 250));
+  const int width = panels == 1 ? 520 : panels == 3 ? 370 : 440, above = 12, height = above + axes + label_height;
   const frame where{.width = width,
                     .height = height,
                     .left = static_cast<double>(left_of_axes(f.panels.at(i))),

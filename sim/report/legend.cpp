@@ -121,8 +121,9 @@ std::string legend_html(const std::vector<curve_look>& legend) {
   if (legend.empty()) return "";
   std::string html = "<ul class=\"key\">";
   for (const curve_look& l : legend)
-    html += fmt::format("<li><svg viewBox='0 0 32 14' width='32' height='14' aria-hidden='true'>{}</svg>{}</li>",
-                        sample(l), label_html(l.label));
+    html += fmt::format(
+        "<li><svg viewBox='0 0 32 14' width='32' height='14' aria-hidden='true'>{}</svg><span>{}</span></li>",
+        sample(l), label_html(l.label));
   return html + "</ul>";
 }
 
