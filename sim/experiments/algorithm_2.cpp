@@ -176,7 +176,7 @@ void add_over_optimisation(const settings& s, const outcomes& results, conclusio
     std::string overall;
     if (loss.size() > 1)
       overall = fmt::format(
-          " Over all worlds the optimum of RTO's objective is above the DPO policy by {} on average.",
+          " Over all worlds J of the optimum of RTO's objective minus J of the DPO policy is {} on average.",
           shown_interval(mean_interval(paired_differences(cell.values("own_optimum"), cell.values("dpo"))), 3));
     c.notes.push_back(
         {note::kind::finding,

@@ -305,21 +305,28 @@ note bending_note(const cell_outcomes& worlds, std::size_t temperatures, double 
               100 * confidence, bent.empty() ? "nowhere" : bent, flat.empty() ? "nowhere" : flat)};
 }
 
-// The promise of the largest radius against that of none, where the data are as given.
+// How much more the largest radius promises in vain than none.
 note promise_note(const cell_outcomes& worlds, const std::vector<double>& radii) {
   const std::string most = pessimistic(radii.size() - 1);
-  const estimate more = mean_interval(
-      paired_differences(worlds.values("clean." + most + ".overestimate"), worlds.values("clean.model.overestimate")));
-  const bool larger = more.range.low > 0;
+  std::string list;
+  bool larger = false;
+  for (const scenario& one : scenarios) {
+    const auto overestimate = [&](const std::string& reward) {
+      return worlds.values(fmt::format("{}.{}.overestimate", one.id, reward));
+    };
+    const estimate more = mean_interval(paired_differences(overestimate(most), overestimate("model")), confidence);
+    larger = larger || more.range.low > 0;
+    list += fmt::format("{}{}: {}", list.empty() ? "" : ", ", one.label, shown_interval(more, 3));
+  }
   return {
-      larger ? note::kind::finding : note::kind::remark, "A pessimistic reward does not promise smaller gains",
+      larger ? note::kind::finding : note::kind::remark,
+      larger ? "A pessimistic reward does not always promise smaller gains" : "What a pessimistic reward promises",
       fmt::format(
           "The penalty &rho; &#8214;&phi;&#8214; lowers every promise, and that of the reference policy too. On the "
           "event of Theorem 4.2 the absolute value of a policy is not overestimated, but preferences do not fix the "
-          "zero of the value; the gain over the reference, which they do fix, can be overestimated more than without "
-          "the penalty: with data as given and &rho; = {:g} by {} reward units more. Whether J gains from pessimism "
-          "depends on what the data miss (see algorithm-1).",
-          radii.back(), shown_interval(more, 3))};
+          "zero of the value; the gain over the reference, which they do fix, may be. By how much more it is "
+          "overestimated with &rho; = {:g} than without (reward units, {:g}&#8201;% intervals): {}.",
+          radii.back(), 100 * confidence, list)};
 }
 
 conclusion conclude(const settings& s, const outcomes& results) {

@@ -100,7 +100,7 @@ pre.command { user-select: all; -webkit-user-select: all; white-space: pre-wrap;
 figure { margin: 24px 0; }
 .picture { border: 1px solid var(--line); border-radius: 8px; padding: 14px 14px 8px; }
 .panels { display: grid; gap: 18px 14px; justify-content: center; grid-template-columns: minmax(0, 560px); }
-.panels.of-2, .panels.of-4 { grid-template-columns: repeat(auto-fit, minmax(min(100%, 400px), 1fr)); }
+.panels.of-2, .panels.of-4 { grid-template-columns: repeat(auto-fit, minmax(min(100%, 310px), 1fr)); }
 .panels.of-3 { grid-template-columns: repeat(auto-fit, minmax(min(100%, 310px), 1fr)); }
 .panel { display: flex; flex-direction: column; justify-content: space-between; min-width: 0; }
 .panel > svg, .drawing > svg { display: block; width: 100%; height: auto; max-width: 560px; margin: 0 auto; }
