@@ -9,6 +9,7 @@
 #include <set>
 
 #include "sim/engine/code.hpp"
+#include "sim/engine/load.hpp"
 #include "sim/report/page_parts.hpp"
 #include "sim/report/page_style.hpp"
 
@@ -176,7 +177,8 @@ std::string report_page(const run_result& run, const run_options& options,
       "depend on the number of "
       "threads or the order of work. The same numbers are in <code>results.json</code>; each figure's are in its CSV "
       "file.</p></section>\n",
-      escaped(version()), escaped(commit()), escaped(built_with()), options.seed, duration(seconds), fmt::gmtime(now));
+      escaped(version()), escaped(commit()), escaped(built_with()), options.seed, escaped(duration(seconds)),
+      fmt::gmtime(now));
   return html + "</main></body></html>\n";
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "sim/engine/load.hpp"
 #include "sim/report/legend.hpp"
 #include "sim/report/page_parts.hpp"
 
@@ -151,9 +152,10 @@ std::string settings_html(const claim_result& r, const run_options& options) {
   for (const setting& s : r.what->schema)
     lines += fmt::format("<tr><td><code>{}</code></td><td class=\"value\"><code>{}</code></td><td>{}</td></tr>\n",
                          escaped(s.key), escaped(values[s.key].dump()), escaped(s.doc));
-  std::string html = fmt::format(
-      "<details class=\"table\"><summary>Exact setting: {}, {} of computing, seed {}</summary>\n",
-      counted(static_cast<double>(r.replicates), "replicate", "replicates"), duration(r.seconds), options.seed);
+  std::string html =
+      fmt::format("<details class=\"table\"><summary>Exact setting: {}, {} of computing, seed {}</summary>\n",
+                  counted(static_cast<double>(r.replicates), "replicate", "replicates"), escaped(duration(r.seconds)),
+                  options.seed);
   if (!lines.empty())
     html +=
         "<div class=\"scroll\"><table><thead><tr><th>setting</th><th>value</th><th>meaning</th></tr></thead><tbody>\n" +

@@ -10,6 +10,7 @@ namespace rto::sim {
 namespace {
 
 constexpr std::size_t long_table = 8;  // rows
+constexpr std::size_t wide_cell = 24;  // bytes; a number with its interval may break then
 
 // The text of a cell: without tags, and with a space for every entity.
 std::string bare(const std::string& html) {
@@ -83,14 +84,6 @@ std::string claim_badges(const claim_result& r) {
                                                         origin_meaning(r.what->origin), word));
 }
 
-std::string duration(double seconds) {
-  if (seconds < 0.01) return "less than 0.01 s";
-  if (seconds < 10) return fmt::format("{:.2g} s", seconds);
-  if (seconds < 120) return fmt::format("{:.0f} s", seconds);
-  if (seconds < 7200) return fmt::format("{:.1f} min", seconds / 60);
-  return fmt::format("{:.1f} h", seconds / 3600);
-}
-
 std::string counted(double n, const std::string& one, const std::string& many) {
   return shown_number(n) + " " + (n == 1 ? one : many);
 }
@@ -129,11 +122,12 @@ std::string measured_html(const check& c) {
 }
 
 std::string table_html(const table& t) {
-  std::vector<bool> numeric(t.header.size(), !t.rows.empty());
+  std::vector<bool> numeric(t.header.size(), !t.rows.empty()), wide(t.header.size(), false);
   for (const auto& row : t.rows) {
     for (std::size_t i = 0; i < row.size() && i < numeric.size(); ++i) {
       const std::string cell = bare(row[i]);
       numeric[i] = numeric[i] && (nothing(cell) || reads_as_number(cell));
+      wide[i] = wide[i] || cell.size() > wide_cell;
     }
   }
   std::string html = "<div class=\"scroll\"><table><thead><tr>";
@@ -143,7 +137,10 @@ std::string table_html(const table& t) {
   for (const auto& row : t.rows) {
     html += "<tr>";
     for (std::size_t i = 0; i < row.size(); ++i)
-      html += fmt::format("<td{}>{}</td>", i < numeric.size() && numeric[i] ? " class=\"number\"" : "",
+      html += fmt::format("<td{}>{}</td>",
+                          i >= numeric.size() || !numeric[i] ? ""
+                          : wide[i]                          ? " class=\"number wide\""
+                                                             : " class=\"number\"",
                           with_powers(row[i]));
     html += "</tr>\n";
   }

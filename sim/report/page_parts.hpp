@@ -20,8 +20,6 @@ std::string origin_word(claim_origin origin);
 /// What that word means, one sentence.
 std::string origin_meaning(claim_origin origin);
 
-/// `1.2 s`, `3.4 min`.
-std::string duration(double seconds);
 /// `1 replicate`, `20 400 replicates`.
 std::string counted(double n, const std::string& one, const std::string& many);
 /// "12 hold, 1 fails as printed"

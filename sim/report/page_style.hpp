@@ -43,6 +43,7 @@ td { border-bottom: 1px solid var(--line); padding: 6px 10px; vertical-align: to
 tr:last-child td { border-bottom: 0; }
 td.number, th.number { text-align: right; }
 td.number { font-variant-numeric: tabular-nums; white-space: nowrap; }
+td.number.wide { white-space: normal; }
 td.value { font-variant-numeric: tabular-nums; }
 td.tested { width: 50%; } td.tested code { display: block; color: var(--soft); }
 td .heat { display: block; margin: -6px -10px; padding: 6px 10px;
