@@ -32,8 +32,8 @@ std::string gnuplot_script(const figure& f, std::size_t i);
 /// The figure's numbers: panel, series, x, y, low, high.
 std::string figure_csv(const figure& f);
 
-/// Marks on a logarithmic axis from `low` to `high`, both positive: powers of ten, 1-2-5 steps on a short axis, and on
-/// one too short for three of those round marks at equal distances.
+/// Marks on a logarithmic axis from `low` to `high`, both positive: powers of ten, 1-3 or 1-2-5 steps on a shorter
+/// axis, and on one too short for three of those round marks at equal distances. Three marks at least, eight at most.
 std::vector<double> logarithmic_ticks(double low, double high);
 
 }  // namespace rto::sim

@@ -366,6 +366,11 @@ std::vector<double> logarithmic_ticks(double low, double high) {
     for (int e = first; e <= last; ++e) {
       if (e % step == 0) add(std::pow(10, e));
     }
+    if (ticks.size() >= 3) return ticks;
+    ticks.clear();
+    for (int e = first; e <= last; ++e) {
+      for (const double m : {1.0, 3.0}) add(m * std::pow(10, e));
+    }
     return ticks;
   }
   for (int e = first; e <= last; ++e) {
