@@ -42,7 +42,7 @@ void optimize(benchmark::State& state, const trained_world& w, const indexed_fea
 void optimize_policy_tabular(benchmark::State& state) {
   const trained_world w;
   const std::int64_t states = w.world.tree.states();
-  optimize(state, w, tabular_features(states * w.world.tree.actions()), tabular_features(states));
+  optimize(state, w, tabular_features(states, w.world.tree.actions()), tabular_features(states));
 }
 BENCHMARK(optimize_policy_tabular)->Unit(benchmark::kMillisecond);
 
@@ -56,7 +56,7 @@ BENCHMARK(optimize_policy_linear)->Unit(benchmark::kMillisecond);
 void prefer(benchmark::State& state, preference_method method) {
   trained_world w;
   const auto pairs = draw_preferences(w.world, w.world.log_pretrained, {}, w.rng);
-  const indexed_features features = tabular_features(w.world.log_pretrained.size());
+  const indexed_features features = tabular_features(w.world.log_pretrained.rows(), w.world.log_pretrained.cols());
   const preference_options options{.method = method};
   for (auto _ : state) {
     softmax_policy policy(w.world.log_pretrained, features);

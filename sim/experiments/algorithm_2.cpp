@@ -68,7 +68,7 @@ json population(const json& point, replicate_context& context) {
   const edge_table& reference = world.log_pretrained;
   const double beta = point["beta"], beta_1 = point["beta_1"], temperature = point["temperature"];
   const double beta_2 = temperature * beta_1 / beta;
-  const indexed_features features = tabular_features(world.tree.states() * world.tree.actions());
+  const indexed_features features = tabular_features(world.tree.states(), world.tree.actions());
   const std::vector<answer_pair> pairs = population_preferences(world, reference);
   softmax_policy dpo(reference, features);
   for (const double rate : {0.1, 0.01, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7})

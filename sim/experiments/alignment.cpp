@@ -125,7 +125,7 @@ alignment::alignment(const json& point, stream& rng)
       beta_3_(point["beta_3"]),
       temperature_(point["temperature"]),
       world_(make_token_world(shape_of(point), rng)),
-      tabular_edges_(tabular_features(world_.tree.states() * world_.tree.actions())),
+      tabular_edges_(tabular_features(world_.tree.states(), world_.tree.actions())),
       tabular_states_(tabular_features(world_.tree.states())) {
   training_.step.advantage.lambda = point["lambda"];
   training_.step.surrogate.clip = point["clip"];

@@ -20,7 +20,7 @@ clipped_against_exact_gaps run_clipped_against_exact(const clipped_against_exact
   };
   clipped_against_exact_gaps gaps;
 
-  const indexed_features edges = tabular_features(log_reference.size());
+  const indexed_features edges = tabular_features(log_reference.rows(), log_reference.cols());
   softmax_policy policy(log_reference, edges);
   policy_optimization_options options;
   options.step.reward = tppo_reward(o.beta);

@@ -82,8 +82,9 @@ std::vector<rollout_record> optimize_policy(const token_world& world, softmax_po
   double updates = 0;
 
   std::vector<rollout_record> records;
-  std::vector<std::int64_t> order(static_cast<std::size_t>(options.batch)), states;
-  edge_table rows, probabilities;
+  std::vector<std::int64_t> order(static_cast<std::size_t>(options.batch)), row;
+  policy_rows rows(policy);
+  edge_table log_policy, value, slope, value_slope;
   for (std::int64_t iteration = 0; iteration < options.iterations; ++iteration) {
     if (observer && !observer(iteration * options.batch, policy)) return records;
     const sampled_answers answers = sampler.sample(policy, options.batch, rng);
@@ -119,37 +120,39 @@ std::vector<rollout_record> optimize_policy(const token_world& world, softmax_po
     std::iota(order.begin(), order.end(), 0);
     for (std::int64_t epoch = 0; epoch < options.epochs; ++epoch) {
       shuffle(order, rng);
+      const token_policy_targets<edge_table> shuffled = minibatch(targets, order);
       for (std::int64_t from = 0; from < options.batch; from += options.minibatch, ++updates) {
-        const std::int64_t size = std::min(options.minibatch, options.batch - from);
-        const auto chosen = std::span<const std::int64_t>(order).subspan(static_cast<std::size_t>(from),
-                                                                         static_cast<std::size_t>(size));
-        const token_policy_targets<edge_table> part = minibatch(targets, chosen);
-        states.clear();
-        for (const std::int64_t b : chosen)
-          for (std::int64_t t = 0; t < answers.time && answers.mask(b, t) > 0; ++t)
-            states.push_back(answers.state[answers.at(b, t)]);
-        policy.log_probabilities(states, rows);
-        probabilities = rows.exp();
-        edge_table log_policy = edge_table::Zero(size, answers.time), value = edge_table::Zero(size, answers.time);
-        std::int64_t k = 0;
-        for (std::int64_t i = 0; i < size; ++i)
-          for (std::int64_t t = 0; t < answers.time && part.mask(i, t) > 0; ++t, ++k) {
-            log_policy(i, t) = rows(k, answers.token[answers.at(chosen[static_cast<std::size_t>(i)], t)]);
-            if (!exact) value(i, t) = critic(states[static_cast<std::size_t>(k)]);
+        const std::int64_t to = std::min(from + options.minibatch, options.batch);
+        const auto part = minibatch(shuffled, from, to);
+        // visit(i, t, state, token) for the tokens of the minibatch.
+        const auto for_each_token = [&](auto visit) {
+          for (std::int64_t i = 0; i < to - from; ++i) {
+            const std::size_t first = answers.at(order[static_cast<std::size_t>(from + i)], 0);
+            for (std::size_t t = 0; t < static_cast<std::size_t>(answers.time) && answers.state[first + t] >= 0; ++t)
+              visit(i, static_cast<std::int64_t>(t), answers.state[first + t], answers.token[first + t]);
           }
+        };
+        rows.clear();
+        row.clear();
+        for_each_token([&](auto, auto, std::int64_t s, auto) { row.push_back(rows.add(s)); });
+        rows.evaluate();
+        log_policy.setZero(to - from, answers.time);
+        value.setZero(to - from, answers.time);
+        auto at = row.begin();
+        for_each_token([&](std::int64_t i, std::int64_t t, std::int64_t s, std::int64_t token) {
+          log_policy(i, t) = rows.log_probability(*at++, token);
+          if (!exact) value(i, t) = critic(s);
+        });
         if (epoch == 0 && from == 0)
           record.first_log_ratio = diagnose(log_policy, part, options.step).largest_log_ratio;
-        const edge_table slope = token_policy_gradient(log_policy, part, options.step);
-        const edge_table value_slope = exact ? edge_table() : token_value_gradient(value, part, options.step);
-        k = 0;
-        for (std::int64_t i = 0; i < size; ++i)
-          for (std::int64_t t = 0; t < answers.time && part.mask(i, t) > 0; ++t, ++k) {
-            const std::int64_t s = states[static_cast<std::size_t>(k)];
-            if (slope(i, t) != 0)
-              policy.add_log_probability_gradient(s, answers.token[answers.at(chosen[static_cast<std::size_t>(i)], t)],
-                                                  slope(i, t), &probabilities(k, 0));
-            if (!exact) critic.add_gradient(s, value_slope(i, t));
-          }
+        token_policy_gradient(log_policy, part, options.step, slope);
+        if (!exact) token_value_gradient(value, part, options.step, value_slope);
+        at = row.begin();
+        for_each_token([&](std::int64_t i, std::int64_t t, std::int64_t s, std::int64_t token) {
+          rows.add_log_probability_gradient(*at++, token, slope(i, t));
+          if (!exact) critic.add_gradient(s, value_slope(i, t));
+        });
+        rows.add_gradient_to_policy();
         const double left = 1 - updates / all_updates;
         policy.step(options.policy_rate * left);
         if (!exact) critic.step(options.value_rate * left);

@@ -72,18 +72,15 @@ double total_weight(const std::vector<answer_pair>& pairs) {
   return sum;
 }
 
-// The states of edges, and their log pi rows from a policy.
-struct edge_rows {
-  std::vector<std::int64_t> states;
-  edge_table log_pi, pi;
-  void compute(const softmax_policy& policy, const std::vector<answer_terms>& answers) {
-    states.clear();
-    for (const answer_terms& answer : answers)
-      for (const std::int64_t item : answer.edges) states.push_back(item / policy.actions());
-    policy.log_probabilities(states, log_pi);
-    pi = log_pi.exp();
-  }
-};
+// The rows of all edges of answers, in their order.
+void evaluate_rows(const std::vector<answer_terms>& answers, std::int64_t actions, policy_rows& rows,
+                   std::vector<std::int64_t>& row) {
+  rows.clear();
+  row.clear();
+  for (const answer_terms& answer : answers)
+    for (const std::int64_t item : answer.edges) row.push_back(rows.add(item / actions));
+  rows.evaluate();
+}
 
 }  // namespace
 
@@ -130,7 +127,8 @@ std::vector<answer_pair> population_preferences(const token_world& world, const 
 
 void fine_tune(const token_world& world, softmax_policy& policy, const std::vector<answer_pair>& pairs,
                const preference_options& options, stream& rng) {
-  edge_rows rows;
+  policy_rows rows(policy);
+  std::vector<std::int64_t> row;
   std::vector<answer_terms> answers;
   run_epochs(pairs, options, rng, [&](const std::vector<answer_pair>& part, double rate) {
     answers.resize(part.size());
@@ -139,14 +137,12 @@ void fine_tune(const token_world& world, softmax_policy& policy, const std::vect
       answer_edges(world, part[i].winner, answers[i].edges);
       tokens += answers[i].length();
     }
-    rows.compute(policy, answers);
-    std::int64_t k = 0;
+    evaluate_rows(answers, policy.actions(), rows, row);
+    auto at = row.begin();
     for (const answer_terms& answer : answers)
-      for (const std::int64_t item : answer.edges) {
-        const std::int64_t state = rows.states[static_cast<std::size_t>(k)];
-        policy.add_log_probability_gradient(state, item % policy.actions(), -1 / tokens, &rows.pi(k, 0));
-        ++k;
-      }
+      for (const std::int64_t item : answer.edges)
+        rows.add_log_probability_gradient(*at++, item % policy.actions(), -1 / tokens);
+    rows.add_gradient_to_policy();
     policy.step(rate);
   });
 }
@@ -155,7 +151,8 @@ void optimize_preferences(const token_world& world, softmax_policy& policy, cons
                           const std::vector<answer_pair>& pairs, const preference_options& options, stream& rng) {
   const std::int64_t actions = policy.actions();
   const bool divergence = options.method == preference_method::tdpo;
-  edge_rows rows;
+  policy_rows rows(policy);
+  std::vector<std::int64_t> row;
   std::vector<answer_terms> answers;
   run_epochs(pairs, options, rng, [&](const std::vector<answer_pair>& part, double rate) {
     answers.resize(2 * part.size());
@@ -163,21 +160,21 @@ void optimize_preferences(const token_world& world, softmax_policy& policy, cons
       answer_edges(world, part[i].winner, answers[2 * i].edges);
       answer_edges(world, part[i].loser, answers[2 * i + 1].edges);
     }
-    rows.compute(policy, answers);
-    std::int64_t k = 0;
+    evaluate_rows(answers, actions, rows, row);
+    auto at = row.begin();
     for (answer_terms& answer : answers) {
       answer.log_policy = answer.log_reference = answer.kl = 0;
       for (const std::int64_t item : answer.edges) {
-        answer.log_policy += rows.log_pi(k, item % actions);
+        answer.log_policy += rows.log_probability(*at, item % actions);
         answer.log_reference += log_reference.data()[item];
         if (divergence)
           for (std::int64_t a = 0; a < actions; ++a)
-            answer.kl += kl_terms(log_reference(item / actions, a), rows.log_pi(k, a));
-        ++k;
+            answer.kl += kl_terms(log_reference(item / actions, a), rows.log_probability(*at, a));
+        ++at;
       }
     }
     const double total = total_weight(part);
-    k = 0;
+    at = row.begin();
     for (std::size_t i = 0; i < part.size(); ++i) {
       const auto slopes = pair_loss(answers[2 * i], answers[2 * i + 1], options).derivatives();
       for (const std::size_t side : {std::size_t{0}, std::size_t{1}}) {
@@ -185,13 +182,13 @@ void optimize_preferences(const token_world& world, softmax_policy& policy, cons
         const double slope = scale * slopes(static_cast<Eigen::Index>(side)),
                      kl_slope = scale * slopes(static_cast<Eigen::Index>(2 + side));
         for (const std::int64_t item : answers[2 * i + side].edges) {
-          const std::int64_t state = item / actions;
-          policy.add_log_probability_gradient(state, item % actions, slope, &rows.pi(k, 0));
-          if (divergence) policy.add_reference_kl_gradient(state, kl_slope, &rows.pi(k, 0), &log_reference(state, 0));
-          ++k;
+          rows.add_log_probability_gradient(*at, item % actions, slope);
+          if (divergence) rows.add_reference_kl_gradient(*at, kl_slope, &log_reference(item / actions, 0));
+          ++at;
         }
       }
     }
+    rows.add_gradient_to_policy();
     policy.step(rate);
   });
 }

@@ -1,6 +1,7 @@
 #include "sim/training/rollout.hpp"
 
-#include <cmath>
+#include <algorithm>
+#include <numeric>
 
 #include <boost/random/uniform_01.hpp>
 
@@ -16,9 +17,9 @@ edge_table sampled_answers::along(const edge_table& edge) const {
 
 answer_sampler::answer_sampler(const token_world& world)
     : world_(&world),
-      log_pi_(static_cast<std::size_t>(world.tree.states() * world.tree.actions())),
-      cumulative_(log_pi_.size()),
-      round_(static_cast<std::size_t>(world.tree.states()), -1) {}
+      visited_(world.tree.states()),
+      log_pi_(world.tree.states(), world.tree.actions()),
+      cumulative_(world.tree.states(), world.tree.actions()) {}
 
 sampled_answers answer_sampler::sample(const softmax_policy& policy, std::int64_t batch, stream& rng) {
   const token_trie& tree = world_->tree;
@@ -31,51 +32,42 @@ sampled_answers answer_sampler::sample(const softmax_policy& policy, std::int64_
   out.token.assign(size, -1);
   out.mask = edge_table::Zero(batch, time);
   out.log_policy = edge_table::Zero(batch, time);
-  ++now_;
+
+  // The answers that go on, and where each stands.
+  struct unfinished {
+    std::int64_t answer, state, row;
+  };
+  std::vector<unfinished> going(static_cast<std::size_t>(batch));
+  for (std::int64_t b = 0; b < batch; ++b)
+    going[static_cast<std::size_t>(b)] = {b, draw_index(tree.start_distribution(), rng), 0};
 
   // Step by step over the whole batch: the rows of all states first met at a step are computed together.
   boost::random::uniform_01<double> uniform;
-  const auto draw_token = [&](const double* cumulative) {
-    const double u = uniform(rng) * cumulative[actions - 1];
-    std::int64_t a = 0;
-    while (a + 1 < actions && u >= cumulative[a]) ++a;
-    return a;
-  };
-  std::vector<std::int64_t> state(static_cast<std::size_t>(batch));
-  for (std::int64_t& s : state) s = draw_index(tree.start_distribution(), rng);
-
-  std::vector<std::int64_t> fresh;
-  edge_table rows;
-  for (std::int64_t t = 0; t < time; ++t) {
-    fresh.clear();
-    for (const std::int64_t s : state)
-      if (s >= 0 && round_[static_cast<std::size_t>(s)] != now_) {
-        round_[static_cast<std::size_t>(s)] = now_;
-        fresh.push_back(s);
-      }
-    if (!fresh.empty()) {
-      policy.log_probabilities(fresh, rows);
-      const edge_table p = rows.exp();
-      for (std::size_t i = 0; i < fresh.size(); ++i) {
-        double sum = 0;
-        for (std::int64_t a = 0; a < actions; ++a) {
-          const auto item = static_cast<std::size_t>(fresh[i] * actions + a);
-          log_pi_[item] = rows(static_cast<std::int64_t>(i), a);
-          cumulative_[item] = sum += p(static_cast<std::int64_t>(i), a);
-        }
-      }
+  visited_.clear();
+  for (std::int64_t t = 0; t < time && !going.empty(); ++t) {
+    const std::int64_t known = visited_.size();
+    for (unfinished& x : going) x.row = visited_.add(x.state);
+    const std::int64_t fresh = visited_.size() - known;
+    policy.evaluate(visited_.list().subspan(static_cast<std::size_t>(known)),
+                    {log_pi_.data() + known * actions, fresh, actions},
+                    {cumulative_.data() + known * actions, fresh, actions});
+    for (std::int64_t row = known; row < visited_.size(); ++row)
+      std::partial_sum(&cumulative_(row, 0), &cumulative_(row, 0) + actions, &cumulative_(row, 0));
+    std::size_t left = 0;
+    for (const unfinished& x : going) {
+      const double* const cumulative = &cumulative_(x.row, 0);
+      const double u = uniform(rng) * cumulative[actions - 1];
+      const std::int64_t a = std::count_if(cumulative, cumulative + actions - 1, [u](double c) { return u >= c; });
+      const std::size_t at = out.at(x.answer, t);
+      out.state[at] = x.state;
+      out.token[at] = a;
+      out.mask.data()[at] = 1;
+      out.log_policy.data()[at] = log_pi_(x.row, a);
+      const std::int64_t next = tree.child(x.state, a);
+      going[left] = {x.answer, next, 0};
+      left += next == token_trie::ended ? 0 : 1;
     }
-    for (std::int64_t b = 0; b < batch; ++b) {
-      const std::int64_t s = state[static_cast<std::size_t>(b)];
-      if (s < 0) continue;
-      const auto row = static_cast<std::size_t>(s * actions);
-      const std::int64_t a = draw_token(&cumulative_[row]);
-      out.state[out.at(b, t)] = s;
-      out.token[out.at(b, t)] = a;
-      out.mask(b, t) = 1;
-      out.log_policy(b, t) = log_pi_[row + static_cast<std::size_t>(a)];
-      state[static_cast<std::size_t>(b)] = tree.child(s, a);
-    }
+    going.resize(left);
   }
   return out;
 }

@@ -36,9 +36,8 @@ class answer_sampler {
 
  private:
   const token_world* world_;
-  std::vector<double> log_pi_, cumulative_;  // [N, A]
-  std::vector<std::int64_t> round_;          // [N] in which the rows were computed
-  std::int64_t now_ = 0;
+  distinct_states visited_;
+  edge_table log_pi_, cumulative_;  // [N, A], filled as far as there are visited states
 };
 
 }  // namespace rto::sim

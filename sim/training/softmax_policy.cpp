@@ -2,43 +2,81 @@
 
 #include <cmath>
 #include <numeric>
-#include <vector>
+#include <stdexcept>
 
 #include <rto/mdp/policy.hpp>
 
 namespace rto::sim {
 
-void softmax_policy::log_probabilities(std::span<const std::int64_t> states, edge_table& out) const {
-  const std::int64_t n = static_cast<std::int64_t>(states.size()), a = actions();
-  out.resize(n, a);
-  for (std::int64_t i = 0; i < n; ++i)
-    for (std::int64_t token = 0; token < a; ++token) {
-      const std::int64_t item = states[static_cast<std::size_t>(i)] * a + token;
-      out(i, token) = base_->data()[item] + features_->value(weights_, item);
-    }
-  out = log_softmax(out);
+namespace proto {
+template <class A, class L, class P> void log_softmax(const A& logits, L&& log_policy, P&& policy) {
+  const std::int64_t n = array::cols(logits);
+  const array_t<A> largest = array::row_max(logits);
+  array::assign(log_policy, logits - array::broadcast_columns(largest, n));
+  array::assign(policy, array::exp(log_policy));
+  const array_t<A> total = array::row_sum(policy), log_total = array::log(total), share = 1.0 / total;
+  array::assign(log_policy, log_policy - array::broadcast_columns(log_total, n));
+  array::assign(policy, policy * array::broadcast_columns(share, n));
+}
+}  // namespace proto
+
+softmax_policy::softmax_policy(const edge_table& base, const indexed_features& features)
+    : base_(&base), features_(&features), weights_(features.parameters(), features.width) {
+  if (features.items != base.rows() || features.width != base.cols())
+    throw std::invalid_argument("rto::softmax_policy: features must give the numbers of base " + shape_text(base) +
+                                ", got [" + std::to_string(features.items) + ", " + std::to_string(features.width) +
+                                "]");
+}
+
+void softmax_policy::evaluate(std::span<const std::int64_t> states, Eigen::Map<edge_table> log_pi,
+                              Eigen::Map<edge_table> pi) const {
+  const std::int64_t a = actions();
+  double* z = pi.data();
+  for (const std::int64_t s : states) {
+    std::copy_n(&(*base_)(s, 0), a, z);
+    features_->for_each_row(s, [&](std::int64_t row) {
+      const double* const w = weights_.row(row).data();
+      for (std::int64_t b = 0; b < a; ++b) z[b] += w[b];
+    });
+    z += a;
+  }
+  proto::log_softmax(pi, log_pi, pi);
 }
 
 edge_table softmax_policy::log_policy() const {
-  std::vector<std::int64_t> all(static_cast<std::size_t>(base_->rows()));
+  std::vector<std::int64_t> all(static_cast<std::size_t>(states()));
   std::iota(all.begin(), all.end(), 0);
-  edge_table out;
-  log_probabilities(all, out);
-  return out;
+  edge_table log_pi(states(), actions()), pi(states(), actions());
+  evaluate(all, {log_pi.data(), states(), actions()}, {pi.data(), states(), actions()});
+  return log_pi;
 }
 
-void softmax_policy::add_log_probability_gradient(std::int64_t state, std::int64_t token, double slope,
-                                                  const double* pi) {
-  const std::int64_t a = actions();
-  for (std::int64_t b = 0; b < a; ++b)
-    features_->add_gradient(weights_, state * a + b, slope * ((b == token ? 1.0 : 0.0) - pi[b]));
+void softmax_policy::add_logit_gradient(std::int64_t state, const double* slope) {
+  features_->for_each_row(state, [&](std::int64_t row) {
+    double* const g = weights_.touch(row).data();
+    for (std::int64_t b = 0; b < actions(); ++b) g[b] += slope[b];
+  });
 }
 
-void softmax_policy::add_reference_kl_gradient(std::int64_t state, double slope, const double* pi,
-                                               const double* log_reference) {
-  const std::int64_t a = actions();
-  for (std::int64_t b = 0; b < a; ++b)
-    features_->add_gradient(weights_, state * a + b, slope * (pi[b] - std::exp(log_reference[b])));
+void policy_rows::evaluate() {
+  const std::int64_t n = states_.size(), a = policy_->actions();
+  policy_->evaluate(states_.list(), {log_pi_.data(), n, a}, {pi_.data(), n, a});
+  taken_.topRows(n).setZero();
+  std::fill_n(total_.begin(), n, 0.0);
+}
+
+void policy_rows::add_reference_kl_gradient(std::int64_t row, double slope, const double* log_reference) {
+  for (std::int64_t b = 0; b < taken_.cols(); ++b) taken_(row, b) -= slope * std::exp(log_reference[b]);
+  total_[static_cast<std::size_t>(row)] -= slope;
+}
+
+void policy_rows::add_gradient_to_policy() {
+  for (std::int64_t row = 0; row < states_.size(); ++row) {
+    const double total = total_[static_cast<std::size_t>(row)];
+    if (total == 0) continue;
+    taken_.row(row) -= total * pi_.row(row);
+    policy_->add_logit_gradient(states_.list()[static_cast<std::size_t>(row)], &taken_(row, 0));
+  }
 }
 
 }  // namespace rto::sim

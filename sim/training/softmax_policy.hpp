@@ -2,7 +2,10 @@
 // A softmax policy on a token tree, and a value function: tables or linear in features, trained by Adam.
 #include <cstdint>
 #include <span>
+#include <vector>
 
+#include "sim/training/indexed_features.hpp"
+#include "sim/training/parameters.hpp"
 #include "sim/training/token_world.hpp"
 
 namespace rto::sim {
@@ -10,23 +13,21 @@ namespace rto::sim {
 /// log pi(a|s) = log softmax_a(log base(a|s) + <w, f(s,a)>). With w = 0 it is the base policy.
 class softmax_policy {
  public:
-  /// \param base log-probabilities [N, A], held by reference  \param features of edges, item s A + a; by reference
-  softmax_policy(const edge_table& base, const indexed_features& features)
-      : base_(&base), features_(&features), weights_(features.parameters) {}
+  /// \param base log-probabilities [N, A], held by reference  \param features of states, width A; by reference
+  /// \throws std::invalid_argument unless the features give the numbers of `base`
+  softmax_policy(const edge_table& base, const indexed_features& features);
   softmax_policy(edge_table&&, const indexed_features&) = delete;
 
+  std::int64_t states() const { return base_->rows(); }
   std::int64_t actions() const { return base_->cols(); }
 
-  /// log pi(.|s) of the states given. \param out [states, A]
-  void log_probabilities(std::span<const std::int64_t> states, edge_table& out) const;
+  /// log pi(.|s) and pi(.|s) of the states given. \param log_pi, pi [states, A]
+  void evaluate(std::span<const std::int64_t> states, Eigen::Map<edge_table> log_pi, Eigen::Map<edge_table> pi) const;
   /// log pi [N, A].
   edge_table log_policy() const;
 
-  /// Adds slope * d log pi(token|s) / dw, given pi(.|s).
-  void add_log_probability_gradient(std::int64_t state, std::int64_t token, double slope, const double* pi);
-  /// Adds slope * d KL(reference(.|s) || pi(.|s)) / dw, given pi(.|s) and log reference(.|s).
-  void add_reference_kl_gradient(std::int64_t state, double slope, const double* pi, const double* log_reference);
-
+  /// Adds the gradient of a loss by the logits of one state. \param slope [A]
+  void add_logit_gradient(std::int64_t state, const double* slope);
   /// One step of Adam. \returns the gradient's norm
   double step(double rate) { return weights_.step(rate); }
   const trainable_parameters& weights() const { return weights_; }
@@ -38,12 +39,85 @@ class softmax_policy {
   trainable_parameters weights_;
 };
 
-/// V(s) = <v, g(s)>, or a reward model's score of an edge.
+/// States in the order of their first mention, each once.
+class distinct_states {
+ public:
+  /// \param states how many there are to choose from
+  explicit distinct_states(std::int64_t states) : row_(static_cast<std::size_t>(states), -1) {}
+
+  /// The place of a state in the list, at its end where it is new.
+  std::int64_t add(std::int64_t state) {
+    std::int32_t& row = row_[static_cast<std::size_t>(state)];
+    if (row < 0) {
+      row = static_cast<std::int32_t>(list_.size());
+      list_.push_back(state);
+    }
+    return row;
+  }
+  std::span<const std::int64_t> list() const { return list_; }
+  std::int64_t size() const { return static_cast<std::int64_t>(list_.size()); }
+  void clear() {
+    for (const std::int64_t state : list_) row_[static_cast<std::size_t>(state)] = -1;
+    list_.clear();
+  }
+
+ private:
+  std::vector<std::int32_t> row_;  // -1: not in the list
+  std::vector<std::int64_t> list_;
+};
+
+/// What a minibatch reads of a policy, and the gradient of its loss: a row for every distinct state, whose exponentials
+/// are taken once however many tokens meet there.
+class policy_rows {
+ public:
+  explicit policy_rows(softmax_policy& policy)
+      : policy_(&policy),
+        states_(policy.states()),
+        log_pi_(policy.states(), policy.actions()),
+        pi_(policy.states(), policy.actions()),
+        taken_(policy.states(), policy.actions()),
+        total_(static_cast<std::size_t>(policy.states())) {}
+
+  /// Forgets all rows.
+  void clear() { states_.clear(); }
+  /// \returns the row of a state
+  std::int64_t add(std::int64_t state) { return states_.add(state); }
+  /// Computes the rows from the policy as it is now; the gradient is 0.
+  void evaluate();
+
+  double log_probability(std::int64_t row, std::int64_t token) const { return log_pi_(row, token); }
+  const double* log_probabilities(std::int64_t row) const { return &log_pi_(row, 0); }
+
+  /// Adds slope * d log pi(token|s) / d logits.
+  void add_log_probability_gradient(std::int64_t row, std::int64_t token, double slope) {
+    taken_(row, token) += slope;
+    total_[static_cast<std::size_t>(row)] += slope;
+  }
+  /// Adds slope * d KL(reference(.|s) || pi(.|s)) / d logits, given log reference(.|s).
+  void add_reference_kl_gradient(std::int64_t row, double slope, const double* log_reference);
+  /// Adds the gradient of all rows to that of the policy's parameters. What no slope has reached is not touched.
+  void add_gradient_to_policy();
+
+ private:
+  softmax_policy* policy_;
+  distinct_states states_;
+  // The gradient by the logits is taken - total pi: that of log pi(a|s) is 1{a} - pi.
+  edge_table log_pi_, pi_, taken_;  // [N, A], filled as far as there are rows
+  std::vector<double> total_;       // [N]
+};
+
+/// V(s) = <v, g(s)>, or a reward model's score of an edge: a number of the features.
 class linear_function {
  public:
-  explicit linear_function(const indexed_features& features) : features_(&features), weights_(features.parameters) {}
-  double operator()(std::int64_t item) const { return features_->value(weights_, item); }
-  void add_gradient(std::int64_t item, double slope) { features_->add_gradient(weights_, item, slope); }
+  explicit linear_function(const indexed_features& features) : features_(&features), weights_(features.parameters()) {}
+  double operator()(std::int64_t number) const {
+    double sum = 0;
+    features_->for_each_parameter(number, [&](std::int64_t k) { sum += weights_.row(k)[0]; });
+    return sum;
+  }
+  void add_gradient(std::int64_t number, double slope) {
+    features_->for_each_parameter(number, [&](std::int64_t k) { weights_.touch(k)[0] += slope; });
+  }
   double step(double rate) { return weights_.step(rate); }
 
  private:

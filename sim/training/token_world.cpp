@@ -12,7 +12,7 @@
 namespace rto::sim {
 namespace {
 
-// Numbers the parameters of one feature after those of the features before it.
+// Numbers the rows of one feature after those of the features before it.
 struct feature_numbering {
   indexed_features features;
   std::vector<std::int64_t> values;  // [items, active] before numbering
@@ -22,8 +22,8 @@ struct feature_numbering {
     features.index.reserve(values.size());
     std::vector<std::int64_t> offset;
     for (const std::int64_t count : counts) {
-      offset.push_back(features.parameters);
-      features.parameters += count;
+      offset.push_back(features.rows);
+      features.rows += count;
     }
     for (std::size_t i = 0; i < values.size(); ++i)
       features.index.push_back(static_cast<std::int32_t>(offset[i % counts.size()] + values[i]));
@@ -34,13 +34,13 @@ struct feature_numbering {
 edge_table draw_effects(const indexed_features& features, std::int64_t states, std::int64_t actions, double share,
                         stream& rng) {
   boost::random::normal_distribution<double> normal;
-  std::vector<double> effect(static_cast<std::size_t>(features.parameters));
+  std::vector<double> effect(static_cast<std::size_t>(features.parameters()));
   const double of_feature = std::sqrt((1 - share) / static_cast<double>(features.active)), of_edge = std::sqrt(share);
   for (double& e : effect) e = of_feature * normal(rng);
   edge_table x(states, actions);
-  for (std::int64_t item = 0; item < features.items; ++item) {
+  for (std::int64_t item = 0; item < features.numbers(); ++item) {
     double sum = of_edge * normal(rng);
-    for (const std::int32_t k : features.of(item)) sum += effect[static_cast<std::size_t>(k)];
+    features.for_each_parameter(item, [&](std::int64_t k) { sum += effect[static_cast<std::size_t>(k)]; });
     x.data()[item] = sum;
   }
   return x;
@@ -83,16 +83,15 @@ token_world make_token_world(const token_world_shape& shape, stream& rng) {
         last[static_cast<std::size_t>(next)] = a;
       }
 
-  feature_numbering edges, nodes;
+  feature_numbering edges{.features = {.width = actions}, .values = {}}, nodes;
   for (std::int64_t s = 0; s < states; ++s) {
     const std::int64_t x = world.prompt[static_cast<std::size_t>(s)], l = last[static_cast<std::size_t>(s)];
     const std::int64_t h = tree.depth(s);
     for (const std::int64_t value : {x, l, h, x * horizon + h, x * (actions + 1) + l}) nodes.values.push_back(value);
-    for (std::int64_t a = 0; a < actions; ++a)
-      for (const std::int64_t context : {x, l, h, x * (actions + 1) + l}) edges.values.push_back(context * actions + a);
+    for (const std::int64_t value : {x, l, h, x * (actions + 1) + l}) edges.values.push_back(value);
   }
   nodes.finish({prompts, actions + 1, horizon, prompts * horizon, prompts * (actions + 1)});
-  edges.finish({prompts * actions, (actions + 1) * actions, horizon * actions, prompts * (actions + 1) * actions});
+  edges.finish({prompts, actions + 1, horizon, prompts * (actions + 1)});
   world.state_features = std::move(nodes.features);
   world.edge_features = std::move(edges.features);
 

@@ -119,6 +119,20 @@ template <Array A>
           chosen(targets.value_target)};
 }
 
+/// The answers from .. to-1 of the targets: a minibatch of consecutive ones. Where the library has views this copies
+/// nothing and must not outlive `targets`.
+/// \throws std::invalid_argument unless 0 <= from <= to <= batch
+template <Array A>
+[[nodiscard]] auto minibatch(const token_policy_targets<A>& targets, std::int64_t from, std::int64_t to) {
+  if (!(0 <= from && from <= to && to <= array::rows(targets.mask)))
+    throw std::invalid_argument("rto::minibatch: need 0 <= from <= to <= " + std::to_string(array::rows(targets.mask)) +
+                                ", got " + std::to_string(from) + " and " + std::to_string(to));
+  const auto part = [&](const A& x) { return array::row_slice(x, from, to); };
+  return token_policy_targets<decltype(part(targets.mask))>{part(targets.mask), part(targets.old_log_policy),
+                                                            part(targets.old_value), part(targets.advantage),
+                                                            part(targets.value_target)};
+}
+
 /// The policy's loss: the mean of -min(rho A, clip(rho) A). \param log_policy log pi(y_t|s_t) now [batch, time], nats
 /// \gradient through log_policy only. \returns a scalar_t. \throws as clipped_surrogate_loss
 template <Array L, Array A>
@@ -137,25 +151,38 @@ template <Array V, Array A>
 }
 
 /// d token_policy_loss / d log pi(y_t|s_t) in closed form, 0 in the padding: for callers without automatic
-/// differentiation. \returns [batch, time]
-template <Array A>
-[[nodiscard]] A token_policy_gradient(const A& log_policy, const token_policy_targets<A>& targets,
-                                      const token_policy_options& options) {
-  return array::select(
-      targets.mask,
-      clipped_surrogate_token_gradient(log_policy, targets.old_log_policy, targets.advantage, options.surrogate) *
-          aggregation_weights(targets.mask, options.aggregate),
-      0.0);
+/// differentiation. \param out [batch, time], must not overlap the inputs
+template <Array L, Array A, class Out>
+void token_policy_gradient(const L& log_policy, const token_policy_targets<A>& targets,
+                           const token_policy_options& options, Out&& out) {
+  clipped_surrogate_token_gradient(log_policy, targets.old_log_policy, targets.advantage, options.surrogate, out);
+  array::assign(out, array::select(targets.mask, out * aggregation_weights(targets.mask, options.aggregate), 0.0));
 }
 
-/// d token_value_loss / d V(s_t) in closed form, 0 in the padding. \returns [batch, time]
-template <Array A>
-[[nodiscard]] A token_value_gradient(const A& value, const token_policy_targets<A>& targets,
-                                     const token_policy_options& options) {
-  return array::select(targets.mask,
-                       value_token_gradient(value, targets.old_value, targets.value_target, options.value) *
-                           aggregation_weights(targets.mask, options.aggregate),
-                       0.0);
+/// The same, returned. \returns [batch, time]
+template <Array L, Array A>
+[[nodiscard]] value_t<L> token_policy_gradient(const L& log_policy, const token_policy_targets<A>& targets,
+                                               const token_policy_options& options) {
+  value_t<L> out;
+  token_policy_gradient(log_policy, targets, options, out);
+  return out;
+}
+
+/// d token_value_loss / d V(s_t) in closed form, 0 in the padding. \param out [batch, time], must not overlap the inputs
+template <Array V, Array A, class Out>
+void token_value_gradient(const V& value, const token_policy_targets<A>& targets, const token_policy_options& options,
+                          Out&& out) {
+  value_token_gradient(value, targets.old_value, targets.value_target, options.value, out);
+  array::assign(out, array::select(targets.mask, out * aggregation_weights(targets.mask, options.aggregate), 0.0));
+}
+
+/// The same, returned. \returns [batch, time]
+template <Array V, Array A>
+[[nodiscard]] value_t<V> token_value_gradient(const V& value, const token_policy_targets<A>& targets,
+                                              const token_policy_options& options) {
+  value_t<V> out;
+  token_value_gradient(value, targets, options, out);
+  return out;
 }
 
 /// What a run should log of a step, scalar_t each: means over valid tokens.
@@ -171,7 +198,7 @@ template <class S> struct token_policy_diagnostics {
 /// as good as the mean; the denominator counts as 1 where all targets are equal. \returns a scalar_t, at most 1
 template <Array A> [[nodiscard]] scalar_t<A> explained_variance(const token_policy_targets<A>& targets) {
   using namespace array;
-  const A miss = select(targets.mask, targets.value_target - targets.old_value, 0.0);
+  const value_t<A> miss = select(targets.mask, targets.value_target - targets.old_value, 0.0);
   const scalar_t<A> spread = moments(targets.value_target, targets.mask).squared_deviations;
   const scalar_t<A> unexplained = sum(miss * miss) / where_le(spread, 0.0, 1.0, spread);
   return full_like(unexplained, 1.0) - unexplained;
@@ -179,14 +206,14 @@ template <Array A> [[nodiscard]] scalar_t<A> explained_variance(const token_poli
 
 /// \param log_policy log pi(y_t|s_t) now [batch, time]
 /// \cost a dozen passes; no device synchronisation
-template <Array A>
-[[nodiscard]] token_policy_diagnostics<scalar_t<A>> diagnose(const A& log_policy,
+template <Array L, Array A>
+[[nodiscard]] token_policy_diagnostics<scalar_t<L>> diagnose(const L& log_policy,
                                                              const token_policy_targets<A>& targets,
                                                              const token_policy_options& options) {
   using namespace array;
   const A& mask = targets.mask;
   require_same_shape("diagnose", "mask", mask, "log_policy", log_policy);
-  const A now = select(mask, log_policy, 0.0), old = select(mask, targets.old_log_policy, 0.0);
+  const value_t<L> now = select(mask, log_policy, 0.0), old = select(mask, targets.old_log_policy, 0.0);
   const auto estimate = [&](kl_estimator which) { return masked_mean(kl_estimates(now, old, which), mask); };
   return {
       .ratio = masked_mean(exp(now - old), mask),

@@ -73,24 +73,32 @@ template <Array A, GoesWith<A> B, GoesWith<A> C, GoesWith<A> M>
 
 /// d l / d log_prob of each token in closed form: -rho A where rho A <= clip(rho) A (ties included), else 0. For
 /// callers without automatic differentiation; what the \gradient of the token loss says.
-/// \returns the shape of the arguments; not finite where the token loss is not
+/// \param out the shape of the arguments, must not overlap them; not finite where the token loss is not
 /// \throws as clipped_surrogate_token_loss
-/// \cost one exponential per token, one pass
-template <Elementwise A, GoesWith<A> B, GoesWith<A> C>
-[[nodiscard]] value_t<A> clipped_surrogate_token_gradient(const A& log_prob, const B& old_log_prob, const C& advantage,
-                                                          clipped_surrogate_options options = {}) {
+/// \cost one exponential per token, three passes
+template <Elementwise A, GoesWith<A> B, GoesWith<A> C, class Out>
+void clipped_surrogate_token_gradient(const A& log_prob, const B& old_log_prob, const C& advantage,
+                                      clipped_surrogate_options options, Out&& out) {
   using namespace array;
   using detail::infinity;
   require_same_shape("clipped_surrogate_token_gradient", "log_prob", log_prob, "old_log_prob", old_log_prob);
   require_same_shape("clipped_surrogate_token_gradient", "log_prob", log_prob, "advantage", advantage);
   const detail::log_clip limit("clipped_surrogate_token_gradient", options.clip);
   // The log-ratio, moved to where e^d is 0 in the clipped region; NaN is in neither region and stays.
-  const value_t<A> d = log_prob - old_log_prob;
-  const value_t<A> nothing = full_like(d, -infinity);
-  const value_t<A> capped = where_le(-d, -limit.high, where_le(d, limit.high, d, nothing), d);
-  const value_t<A> floored = where_le(d, limit.low, where_le(-d, -limit.low, d, nothing), d);
-  const value_t<A> open = where_le(-advantage, 0.0, capped, floored);
-  return value_t<A>(where_le(open, std::numeric_limits<double>::lowest(), 0.0 * advantage, -exp(open) * advantage));
+  assign(out, log_prob - old_log_prob);
+  assign(out, where_le(-advantage, 0.0,
+                       where_le(-out, -limit.high, where_le(out, limit.high, out, full_like(out, -infinity)), out),
+                       where_le(out, limit.low, where_le(-out, -limit.low, out, full_like(out, -infinity)), out)));
+  assign(out, where_le(out, std::numeric_limits<double>::lowest(), 0.0 * advantage, -exp(out) * advantage));
+}
+
+/// The same, returned.
+template <Elementwise A, GoesWith<A> B, GoesWith<A> C>
+[[nodiscard]] value_t<A> clipped_surrogate_token_gradient(const A& log_prob, const B& old_log_prob, const C& advantage,
+                                                          clipped_surrogate_options options = {}) {
+  value_t<A> out;
+  clipped_surrogate_token_gradient(log_prob, old_log_prob, advantage, options, out);
+  return out;
 }
 
 /// The share of valid tokens at which the clipped branch is strictly smaller (their gradient is 0): rho > 1 + eps with

@@ -15,6 +15,19 @@ struct value_loss_options {
   std::optional<double> clip = 0.2;  // c > 0, reward units: how far V may move from V_old; none: plain squared error
 };
 
+namespace detail {
+// clip(V, V_old - c, V_old + c) - R. V itself where it lies inside, not V_old + (V - V_old), whose rounding would break
+// the tie between the two terms of the loss.
+template <class A, class B, class C, class Out>
+void clipped_value_error(const A& value, const B& old_value, const C& target, double c, Out&& out) {
+  using namespace array;
+  assign(out, where_le(stop_gradient(value), stop_gradient(old_value) - c, stop_gradient(old_value) - c,
+                       where_le(stop_gradient(old_value) + c, stop_gradient(value), stop_gradient(old_value) + c,
+                                stop_gradient(value))) -
+                  stop_gradient(target));
+}
+}  // namespace detail
+
 /// l = max{(V - R)^2, (clip(V, V_old - c, V_old + c) - R)^2} / 2 for each token; without a clip (V - R)^2 / 2.
 ///
 /// \source Schulman et al. 2017, reference code (the factor 1/2 included); docs/mathematics.md 14.3
@@ -35,12 +48,7 @@ void value_token_loss(const A& value, const B& old_value, const C& target, value
   }
   const double c = *options.clip;
   require_domain(c > 0 && std::isfinite(c), "value_token_loss", "0 < clip < infinity", c);
-  // V itself where it lies inside, not V_old + (V - V_old), whose rounding would break the tie between the two terms.
-  // `out` holds the clipped error first: no array of its own for an intermediate.
-  assign(out, where_le(stop_gradient(value), stop_gradient(old_value) - c, stop_gradient(old_value) - c,
-                       where_le(stop_gradient(old_value) + c, stop_gradient(value), stop_gradient(old_value) + c,
-                                stop_gradient(value))) -
-                  stop_gradient(target));
+  detail::clipped_value_error(value, old_value, target, c, out);  // `out` holds it: no array for an intermediate
   assign(out, 0.5 * where_le(abs(out), abs(value - stop_gradient(target)),
                              (value - stop_gradient(target)) * (value - stop_gradient(target)), out * out));
 }
@@ -56,28 +64,33 @@ template <Elementwise A, GoesWith<A> B, GoesWith<A> C>
 
 /// d l / d V of each token in closed form: V - R where the unclipped term attains the maximum (ties included), else 0.
 /// For callers without automatic differentiation; what the \gradient of the token loss says.
-/// \returns the shape of the arguments, reward units
+/// \param out the shape of the arguments, must not overlap them, reward units
 /// \throws as value_token_loss
-/// \cost one pass
-template <Elementwise A, GoesWith<A> B, GoesWith<A> C>
-[[nodiscard]] value_t<A> value_token_gradient(const A& value, const B& old_value, const C& target,
-                                              value_loss_options options = {}) {
+/// \cost two passes
+template <Elementwise A, GoesWith<A> B, GoesWith<A> C, class Out>
+void value_token_gradient(const A& value, const B& old_value, const C& target, value_loss_options options, Out&& out) {
   using namespace array;
   require_same_shape("value_token_gradient", "value", value, "old_value", old_value);
   require_same_shape("value_token_gradient", "value", value, "target", target);
-  const value_t<A> error = value - target;
-  if (!options.clip) return error;
+  if (!options.clip) {
+    assign(out, value - target);
+    return;
+  }
   const double c = *options.clip;
   require_domain(c > 0 && std::isfinite(c), "value_token_gradient", "0 < clip < infinity", c);
-  // The comparisons are those of the loss, so that no rounding of a bound parts the two. Outside the clip the gradient
-  // stays unless the error is smaller than that of the clipped value: written so that NaN stays NaN.
-  const value_t<A> low = value_t<A>(old_value - c), high = value_t<A>(old_value + c);
-  const value_t<A> zero = full_like(error, 0.0);
-  const auto unless_smaller = [&](const value_t<A>& clipped_error) -> value_t<A> {
-    return where_le(abs(error), abs(clipped_error), where_le(abs(clipped_error), abs(error), error, zero), error);
-  };
-  const value_t<A> below = unless_smaller(low - target), above = unless_smaller(high - target);
-  return value_t<A>(where_le(value, low, below, where_le(high, value, above, error)));
+  detail::clipped_value_error(value, old_value, target, c, out);
+  // The gradient stays unless the error is smaller than that of the clipped value: written so that NaN stays NaN.
+  assign(out, where_le(abs(value - target), abs(out),
+                       where_le(abs(out), abs(value - target), value - target, full_like(out, 0.0)), value - target));
+}
+
+/// The same, returned.
+template <Elementwise A, GoesWith<A> B, GoesWith<A> C>
+[[nodiscard]] value_t<A> value_token_gradient(const A& value, const B& old_value, const C& target,
+                                              value_loss_options options = {}) {
+  value_t<A> out;
+  value_token_gradient(value, old_value, target, options, out);
+  return out;
 }
 
 /// The mean of the token losses, (1/2N) sum max{...} by default; entries in the padding are never read.
