@@ -79,7 +79,7 @@ std::vector<cell> plan(const settings& s) {
 // ||phi(s,a)||_{Sigma_D^-1} of every edge, Sigma_D from the features of the compared answers.
 edge_table bonus_of(const alignment& data, double ridge) {
   const token_world& world = data.world();
-  const rto::sim::indexed_features& features = data.edge_features();
+  const rto::sim::indexed_features features = number_features(data.edge_features());
   // A comparison switches on few of the features: their products are added one by one.
   matrix gram = ridge * matrix::Identity(features.parameters(), features.parameters());
   std::vector<std::pair<std::int64_t, double>> row;
@@ -87,7 +87,7 @@ edge_table bonus_of(const alignment& data, double ridge) {
   const auto put = [&](std::int64_t answer, double sign) {
     answer_edges(world, answer, edges);
     for (const std::int64_t item : edges)
-      features.for_each_parameter(item, [&](std::int64_t k) { row.emplace_back(k, sign); });
+      features.for_each_row(item, [&](std::int64_t k) { row.emplace_back(k, sign); });
   };
   for (const answer_pair& pair : data.pairs()) {
     row.clear();
@@ -96,9 +96,9 @@ edge_table bonus_of(const alignment& data, double ridge) {
     for (const auto& [i, x] : row)
       for (const auto& [j, y] : row) gram(i, j) += x * y;
   }
-  matrix phi = matrix::Zero(features.numbers(), features.parameters());
+  matrix phi = matrix::Zero(features.items, features.parameters());
   for (Eigen::Index item = 0; item < phi.rows(); ++item)
-    features.for_each_parameter(item, [&](std::int64_t k) { phi(item, k) += 1; });
+    features.for_each_row(item, [&](std::int64_t k) { phi(item, k) += 1; });
   const matrix norms = rto::elliptical_norms(phi, rto::factorize_covariance(gram, ridge));
   return norms.array().reshaped<Eigen::RowMajor>(world.tree.states(), world.tree.actions());
 }

@@ -53,6 +53,58 @@ edge_table exact_values(const token_world& world, const softmax_policy& policy, 
   return evaluate_policy(world.tree, policy.log_policy(), *rewards.log_reference, accruing, beta_2).value;
 }
 
+// One update after the other: the tokens of a minibatch, what policy and critic say of them, and the way back.
+class minibatch_updates {
+ public:
+  // Without a critic to train, `critic` is null.
+  minibatch_updates(softmax_policy& policy, linear_function* critic)
+      : policy_(&policy), critic_(critic), rows_(policy) {}
+
+  // Reads policy and critic at the tokens of the answers `chosen`.
+  void evaluate(const sampled_answers& answers, std::span<const std::int64_t> chosen) {
+    const auto size = static_cast<std::int64_t>(chosen.size());
+    rows_.clear();
+    tokens_.clear();
+    for (std::int64_t i = 0; i < size; ++i)
+      for (std::int64_t t = 0; t < answers.length[static_cast<std::size_t>(chosen[static_cast<std::size_t>(i)])]; ++t) {
+        const std::size_t at = answers.at(chosen[static_cast<std::size_t>(i)], t);
+        tokens_.push_back({i * answers.time + t, rows_.add(answers.state[at]), answers.state[at], answers.token[at]});
+      }
+    rows_.evaluate();
+    log_policy_.setZero(size, answers.time);
+    for (const token& x : tokens_) log_policy_.data()[x.place] = rows_.log_probability(x.row, x.token);
+    if (!critic_) return;
+    value_.setZero(size, answers.time);
+    for (const token& x : tokens_) value_.data()[x.place] = (*critic_)(x.state);
+  }
+  const edge_table& log_policy() const { return log_policy_; }
+
+  // One step of Adam on both, from the closed-form gradients of their losses.
+  template <class Targets>
+  void step(const Targets& targets, const token_policy_options& options, double policy_rate, double value_rate) {
+    token_policy_gradient(log_policy_, targets, options, slope_);
+    for (const token& x : tokens_) rows_.add_log_probability_gradient(x.row, x.token, slope_.data()[x.place]);
+    rows_.add_gradient_to_policy();
+    policy_->step(policy_rate);
+    if (!critic_) return;
+    token_value_gradient(value_, targets, options, slope_);
+    for (const token& x : tokens_) critic_->add_gradient(x.state, slope_.data()[x.place]);
+    critic_->step(value_rate);
+  }
+
+ private:
+  struct token {
+    std::int64_t place;  // in arrays [answers, time] of the minibatch
+    std::int64_t row;    // of the state before it
+    std::int64_t state, token;
+  };
+  softmax_policy* policy_;
+  linear_function* critic_;
+  policy_rows rows_;
+  std::vector<token> tokens_;
+  edge_table log_policy_, value_, slope_;
+};
+
 }  // namespace
 
 edge_table accruing_reward(const reward_tables& rewards, const token_reward_recipe& recipe) {
@@ -82,9 +134,8 @@ std::vector<rollout_record> optimize_policy(const token_world& world, softmax_po
   double updates = 0;
 
   std::vector<rollout_record> records;
-  std::vector<std::int64_t> order(static_cast<std::size_t>(options.batch)), row;
-  policy_rows rows(policy);
-  edge_table log_policy, value, slope, value_slope;
+  std::vector<std::int64_t> order(static_cast<std::size_t>(options.batch));
+  minibatch_updates update(policy, exact ? nullptr : &critic);
   for (std::int64_t iteration = 0; iteration < options.iterations; ++iteration) {
     if (observer && !observer(iteration * options.batch, policy)) return records;
     const sampled_answers answers = sampler.sample(policy, options.batch, rng);
@@ -124,38 +175,11 @@ std::vector<rollout_record> optimize_policy(const token_world& world, softmax_po
       for (std::int64_t from = 0; from < options.batch; from += options.minibatch, ++updates) {
         const std::int64_t to = std::min(from + options.minibatch, options.batch);
         const auto part = minibatch(shuffled, from, to);
-        // visit(i, t, state, token) for the tokens of the minibatch.
-        const auto for_each_token = [&](auto visit) {
-          for (std::int64_t i = 0; i < to - from; ++i) {
-            const std::size_t first = answers.at(order[static_cast<std::size_t>(from + i)], 0);
-            for (std::size_t t = 0; t < static_cast<std::size_t>(answers.time) && answers.state[first + t] >= 0; ++t)
-              visit(i, static_cast<std::int64_t>(t), answers.state[first + t], answers.token[first + t]);
-          }
-        };
-        rows.clear();
-        row.clear();
-        for_each_token([&](auto, auto, std::int64_t s, auto) { row.push_back(rows.add(s)); });
-        rows.evaluate();
-        log_policy.setZero(to - from, answers.time);
-        value.setZero(to - from, answers.time);
-        auto at = row.begin();
-        for_each_token([&](std::int64_t i, std::int64_t t, std::int64_t s, std::int64_t token) {
-          log_policy(i, t) = rows.log_probability(*at++, token);
-          if (!exact) value(i, t) = critic(s);
-        });
+        update.evaluate(answers, std::span(order).subspan(static_cast<std::size_t>(from), static_cast<std::size_t>(to - from)));
         if (epoch == 0 && from == 0)
-          record.first_log_ratio = diagnose(log_policy, part, options.step).largest_log_ratio;
-        token_policy_gradient(log_policy, part, options.step, slope);
-        if (!exact) token_value_gradient(value, part, options.step, value_slope);
-        at = row.begin();
-        for_each_token([&](std::int64_t i, std::int64_t t, std::int64_t s, std::int64_t token) {
-          rows.add_log_probability_gradient(*at++, token, slope(i, t));
-          if (!exact) critic.add_gradient(s, value_slope(i, t));
-        });
-        rows.add_gradient_to_policy();
+          record.first_log_ratio = diagnose(update.log_policy(), part, options.step).largest_log_ratio;
         const double left = 1 - updates / all_updates;
-        policy.step(options.policy_rate * left);
-        if (!exact) critic.step(options.value_rate * left);
+        update.step(part, options.step, options.policy_rate * left, options.value_rate * left);
       }
     }
     record.explained_variance = explained_variance(targets);

@@ -7,14 +7,6 @@
 
 namespace rto::sim {
 
-edge_table sampled_answers::along(const edge_table& edge) const {
-  edge_table out = edge_table::Zero(batch, time);
-  const std::int64_t actions = edge.cols();
-  for (std::size_t i = 0; i < state.size(); ++i)
-    if (state[i] >= 0) out.data()[i] = edge.data()[state[i] * actions + token[i]];
-  return out;
-}
-
 answer_sampler::answer_sampler(const token_world& world)
     : world_(&world),
       visited_(world.tree.states()),
@@ -30,6 +22,7 @@ sampled_answers answer_sampler::sample(const softmax_policy& policy, std::int64_
   const auto size = static_cast<std::size_t>(batch * time);
   out.state.assign(size, -1);
   out.token.assign(size, -1);
+  out.length.assign(static_cast<std::size_t>(batch), 0);
   out.mask = edge_table::Zero(batch, time);
   out.log_policy = edge_table::Zero(batch, time);
 
@@ -61,6 +54,7 @@ sampled_answers answer_sampler::sample(const softmax_policy& policy, std::int64_
       const std::size_t at = out.at(x.answer, t);
       out.state[at] = x.state;
       out.token[at] = a;
+      out.length[static_cast<std::size_t>(x.answer)] = t + 1;
       out.mask.data()[at] = 1;
       out.log_policy.data()[at] = log_pi_(x.row, a);
       const std::int64_t next = tree.child(x.state, a);

@@ -11,17 +11,25 @@ namespace rto::sim {
 struct sampled_answers {
   std::int64_t batch = 0, time = 0;
   std::vector<std::int64_t> state, token;  // [batch, time]
+  std::vector<std::int64_t> length;        // [batch]
   edge_table mask;                         // [batch, time]
   edge_table log_policy;                   // [batch, time] of the sampling policy, 0 in the padding
 
   std::size_t at(std::int64_t b, std::int64_t t) const { return static_cast<std::size_t>(b * time + t); }
   /// Entries of an edge table [N, A] along the answers, 0 in the padding.
-  edge_table along(const edge_table& edge) const;
-  /// Entries of a state column along the answers, 0 in the padding.
+  edge_table along(const edge_table& edge) const {
+    return at_tokens([&](std::size_t i) { return edge.data()[state[i] * edge.cols() + token[i]]; });
+  }
+  /// Values of the states along the answers, 0 in the padding.
   template <class F> edge_table of_states(const F& value) const {
+    return at_tokens([&](std::size_t i) { return value(state[i]); });
+  }
+
+ private:
+  template <class F> edge_table at_tokens(const F& number) const {
     edge_table out = edge_table::Zero(batch, time);
-    for (std::size_t i = 0; i < state.size(); ++i)
-      if (state[i] >= 0) out.data()[i] = value(state[i]);
+    for (std::int64_t b = 0; b < batch; ++b)
+      for (std::size_t i = at(b, 0); i < at(b, length[static_cast<std::size_t>(b)]); ++i) out.data()[i] = number(i);
     return out;
   }
 };

@@ -1,5 +1,6 @@
 #include "sim/training/softmax_policy.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 #include <stdexcept>
@@ -7,18 +8,6 @@
 #include <rto/mdp/policy.hpp>
 
 namespace rto::sim {
-
-namespace proto {
-template <class A, class L, class P> void log_softmax(const A& logits, L&& log_policy, P&& policy) {
-  const std::int64_t n = array::cols(logits);
-  const array_t<A> largest = array::row_max(logits);
-  array::assign(log_policy, logits - array::broadcast_columns(largest, n));
-  array::assign(policy, array::exp(log_policy));
-  const array_t<A> total = array::row_sum(policy), log_total = array::log(total), share = 1.0 / total;
-  array::assign(log_policy, log_policy - array::broadcast_columns(log_total, n));
-  array::assign(policy, policy * array::broadcast_columns(share, n));
-}
-}  // namespace proto
 
 softmax_policy::softmax_policy(const edge_table& base, const indexed_features& features)
     : base_(&base), features_(&features), weights_(features.parameters(), features.width) {
@@ -31,16 +20,17 @@ softmax_policy::softmax_policy(const edge_table& base, const indexed_features& f
 void softmax_policy::evaluate(std::span<const std::int64_t> states, Eigen::Map<edge_table> log_pi,
                               Eigen::Map<edge_table> pi) const {
   const std::int64_t a = actions();
-  double* z = pi.data();
+  double* z = pi.data();  // the logits first
   for (const std::int64_t s : states) {
-    std::copy_n(&(*base_)(s, 0), a, z);
+    const double* base = &(*base_)(s, 0);
     features_->for_each_row(s, [&](std::int64_t row) {
       const double* const w = weights_.row(row).data();
-      for (std::int64_t b = 0; b < a; ++b) z[b] += w[b];
+      for (std::int64_t b = 0; b < a; ++b) z[b] = base[b] + w[b];
+      base = z;
     });
     z += a;
   }
-  proto::log_softmax(pi, log_pi, pi);
+  log_softmax(pi, log_pi, pi);
 }
 
 edge_table softmax_policy::log_policy() const {

@@ -109,19 +109,20 @@ class policy_rows {
 /// V(s) = <v, g(s)>, or a reward model's score of an edge: a number of the features.
 class linear_function {
  public:
-  explicit linear_function(const indexed_features& features) : features_(&features), weights_(features.parameters()) {}
+  explicit linear_function(const indexed_features& features)
+      : features_(number_features(features)), weights_(features.parameters()) {}
   double operator()(std::int64_t number) const {
     double sum = 0;
-    features_->for_each_parameter(number, [&](std::int64_t k) { sum += weights_.row(k)[0]; });
+    features_.for_each_row(number, [&](std::int64_t k) { sum += weights_.row(k)[0]; });
     return sum;
   }
   void add_gradient(std::int64_t number, double slope) {
-    features_->for_each_parameter(number, [&](std::int64_t k) { weights_.touch(k)[0] += slope; });
+    features_.for_each_row(number, [&](std::int64_t k) { weights_.touch(k)[0] += slope; });
   }
   double step(double rate) { return weights_.step(rate); }
 
  private:
-  const indexed_features* features_;
+  indexed_features features_;  // width 1
   trainable_parameters weights_;
 };
 

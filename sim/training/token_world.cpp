@@ -31,16 +31,16 @@ struct feature_numbering {
 };
 
 // A table [N, A] of random effects: those of the features, and one for every edge, with `share` of the variance.
-edge_table draw_effects(const indexed_features& features, std::int64_t states, std::int64_t actions, double share,
-                        stream& rng) {
+edge_table draw_effects(const indexed_features& edges, double share, stream& rng) {
+  const indexed_features features = number_features(edges);
   boost::random::normal_distribution<double> normal;
   std::vector<double> effect(static_cast<std::size_t>(features.parameters()));
   const double of_feature = std::sqrt((1 - share) / static_cast<double>(features.active)), of_edge = std::sqrt(share);
   for (double& e : effect) e = of_feature * normal(rng);
-  edge_table x(states, actions);
-  for (std::int64_t item = 0; item < features.numbers(); ++item) {
+  edge_table x(edges.items, edges.width);
+  for (std::int64_t item = 0; item < features.items; ++item) {
     double sum = of_edge * normal(rng);
-    features.for_each_parameter(item, [&](std::int64_t k) { sum += effect[static_cast<std::size_t>(k)]; });
+    for (const std::int32_t k : features.of(item)) sum += effect[static_cast<std::size_t>(k)];
     x.data()[item] = sum;
   }
   return x;
@@ -83,7 +83,8 @@ token_world make_token_world(const token_world_shape& shape, stream& rng) {
         last[static_cast<std::size_t>(next)] = a;
       }
 
-  feature_numbering edges{.features = {.width = actions}, .values = {}}, nodes;
+  feature_numbering edges, nodes;
+  edges.features.width = actions;
   for (std::int64_t s = 0; s < states; ++s) {
     const std::int64_t x = world.prompt[static_cast<std::size_t>(s)], l = last[static_cast<std::size_t>(s)];
     const std::int64_t h = tree.depth(s);
@@ -107,8 +108,8 @@ token_world make_token_world(const token_world_shape& shape, stream& rng) {
   }
   for (const std::int64_t edge : world.answers) world.answer_length.push_back(tree.depth(edge / actions) + 1);
 
-  world.log_pretrained = policy_from_logits(draw_effects(world.edge_features, states, actions, 0.3, rng));
-  world.reward = draw_effects(world.edge_features, states, actions, shape.unexplained, rng);
+  world.log_pretrained = policy_from_logits(draw_effects(world.edge_features, 0.3, rng));
+  world.reward = draw_effects(world.edge_features, shape.unexplained, rng);
 
   // The deviation asked for, within prompts.
   const std::vector<double> p = answer_probabilities(world, world.log_pretrained), r = answer_sums(world, world.reward);

@@ -29,7 +29,7 @@ struct token_world {
   token_trie tree;
   edge_table log_pretrained;         // [N, A]
   edge_table reward;                 // r(s, a) [N, A], reward units (nats of Bradley-Terry)
-  indexed_features edge_features;    // of (s, a), item s A + a: the four effects
+  indexed_features edge_features;    // of (s, a), width A: the four effects
   indexed_features state_features;   // of s: prompt, last token, position, (prompt, position), (prompt, last token)
   std::vector<std::int64_t> prompt;  // [N] of each state
   std::vector<std::int64_t> parent_edge;  // [N] item of the edge that leads to the state, -1 for a prompt

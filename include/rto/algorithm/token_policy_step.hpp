@@ -9,6 +9,7 @@
 // recipe of the reward and in nothing else.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -105,13 +106,13 @@ template <Array A>
                                                 std::span<const std::int64_t> rows) {
   const std::int64_t batch = array::rows(targets.mask), time = array::cols(targets.mask);
   const auto count = static_cast<std::int64_t>(rows.size());
-  std::vector<std::int64_t> places;
-  places.reserve(rows.size() * static_cast<std::size_t>(time));
+  std::vector<std::int64_t> places(rows.size() * static_cast<std::size_t>(time));
+  auto place = places.begin();
   for (const std::int64_t row : rows) {
     if (row < 0 || row >= batch)
       throw std::invalid_argument("rto::minibatch: rows must be in [0, " + std::to_string(batch) + "), got " +
                                   std::to_string(row));
-    for (std::int64_t t = 0; t < time; ++t) places.push_back(row * time + t);
+    place = std::generate_n(place, time, [next = row * time]() mutable { return next++; });
   }
   const index_t<A> index = array::index_from_host(targets.mask, std::span<const std::int64_t>(places), count, time);
   const auto chosen = [&](const A& x) -> A { return array::take(array::reshape(x, batch * time, 1), index); };

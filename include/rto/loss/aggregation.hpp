@@ -35,8 +35,8 @@ template <Array M> [[nodiscard]] value_t<M> aggregation_weights(const M& mask, a
     require_domain(*options.global_count > 0, "aggregation_weights", "global_count > 0", *options.global_count);
   // 1 / count of one kind of unit: of those counted here, or of all of the step.
   const auto share = [&](const auto& unit, const scalar_t<M>& here) -> value_t<M> {
-    if (options.global_count) return select(mask, unit / *options.global_count, 0.0);
-    return select(mask, unit / here, 0.0);
+    if (options.global_count) return select(mask, unit * (1.0 / *options.global_count), 0.0);
+    return select(mask, unit * (1.0 / here), 0.0);
   };
   if (options.mode == aggregation::token_mean) return share(mask, sum(mask));
   const auto lengths = row_lengths(mask);

@@ -32,18 +32,39 @@ template <Array A> [[nodiscard]] array_t<A> probabilities(const A& log_policy) {
   return detail::where_allowed(log_policy, array::exp(log_policy), 0.0);
 }
 
+namespace detail {
+// z - max z of every row into `shifted`, and e^ of that into `weights`: exactly 0 where the token is forbidden.
+// \returns the sums of the weights [N, 1], 1 for a row that forbids every token
+template <Array A, class Shifted, class Weights>
+[[nodiscard]] array_t<A> shifted_exponentials(const A& logits, Shifted&& shifted, Weights&& weights) {
+  const array_t<A> largest = array::row_max(logits), shift = where_allowed(largest, largest, 0.0);
+  array::assign(shifted, logits - array::broadcast_columns(shift, array::cols(logits)));
+  // The largest entry is 0 now: the sum is in [1, n] and needs no shift of its own.
+  array::assign(weights, array::where_le(shifted, -infinity, 0.0, array::exp(shifted)));
+  return where_allowed(largest, array::row_sum(weights), 1.0);
+}
+}  // namespace detail
+
 /// log softmax of every row: log pi(a|s) = z_a - log sum_b e^z_b.
 /// \param logits [N, A] with entries < +inf; -inf forbids a token. A row of -inf stays one (and is no policy: see
 ///   `validate_policy`).
 /// \returns [N, A], entries <= 0
 template <Array A> [[nodiscard]] array_t<A> log_softmax(const A& logits) {
+  array_t<A> shifted, weights;
+  const array_t<A> total = detail::shifted_exponentials(logits, shifted, weights), log_total = array::log(total);
+  return shifted - array::broadcast_columns(log_total, array::cols(logits));
+}
+
+/// The same and its exponential, with one exponential an entry for both.
+/// \param log_policy, policy [N, A]: log pi as above, and pi, exactly 0 where a token is forbidden; one of them may be
+///   `logits` itself
+template <Array A, class LogPolicy, class Policy>
+void log_softmax(const A& logits, LogPolicy&& log_policy, Policy&& policy) {
   const std::int64_t n = array::cols(logits);
-  const array_t<A> largest = array::row_max(logits);
-  const array_t<A> shifted = logits - array::broadcast_columns(detail::where_allowed(largest, largest, 0.0), n);
-  // The largest entry is 0 now: the sum is in [1, n] and needs no shift of its own.
-  const array_t<A> weights = array::exp(shifted);
-  const array_t<A> log_total = array::log(detail::where_allowed(largest, array::row_sum(weights), 1.0));
-  return shifted - array::broadcast_columns(log_total, n);
+  const array_t<A> total = detail::shifted_exponentials(logits, log_policy, policy);
+  const array_t<A> log_total = array::log(total), share = 1.0 / total;
+  array::assign(log_policy, log_policy - array::broadcast_columns(log_total, n));
+  array::assign(policy, policy * array::broadcast_columns(share, n));
 }
 
 /// Throws unless every row of `log_policy` is a probability distribution: sum one to `probability_tolerance`, no NaN.
