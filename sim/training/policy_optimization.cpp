@@ -68,14 +68,16 @@ class minibatch_updates {
     for (std::int64_t i = 0; i < size; ++i)
       for (std::int64_t t = 0; t < answers.length[static_cast<std::size_t>(chosen[static_cast<std::size_t>(i)])]; ++t) {
         const std::size_t at = answers.at(chosen[static_cast<std::size_t>(i)], t);
-        tokens_.push_back({i * answers.time + t, rows_.add(answers.state[at]), answers.state[at], answers.token[at]});
+        tokens_.push_back({i * answers.time + t, rows_.add(answers.state[at]), answers.token[at]});
       }
     rows_.evaluate();
     log_policy_.setZero(size, answers.time);
     for (const token& x : tokens_) log_policy_.data()[x.place] = rows_.log_probability(x.row, x.token);
     if (!critic_) return;
     value_.setZero(size, answers.time);
-    for (const token& x : tokens_) value_.data()[x.place] = (*critic_)(x.state);
+    row_values_.clear();
+    for (const std::int64_t state : rows_.states()) row_values_.push_back((*critic_)(state));
+    for (const token& x : tokens_) value_.data()[x.place] = row_values_[static_cast<std::size_t>(x.row)];
   }
   const edge_table& log_policy() const { return log_policy_; }
 
@@ -88,7 +90,10 @@ class minibatch_updates {
     policy_->step(policy_rate);
     if (!critic_) return;
     token_value_gradient(value_, targets, options, slope_);
-    for (const token& x : tokens_) critic_->add_gradient(x.state, slope_.data()[x.place]);
+    row_values_.assign(row_values_.size(), 0.0);  // from here on their gradient
+    for (const token& x : tokens_) row_values_[static_cast<std::size_t>(x.row)] += slope_.data()[x.place];
+    for (std::size_t row = 0; row < row_values_.size(); ++row)
+      critic_->add_gradient(rows_.states()[row], row_values_[row]);
     critic_->step(value_rate);
   }
 
@@ -96,12 +101,13 @@ class minibatch_updates {
   struct token {
     std::int64_t place;  // in arrays [answers, time] of the minibatch
     std::int64_t row;    // of the state before it
-    std::int64_t state, token;
+    std::int64_t token;
   };
   softmax_policy* policy_;
   linear_function* critic_;
   policy_rows rows_;
   std::vector<token> tokens_;
+  std::vector<double> row_values_;
   edge_table log_policy_, value_, slope_;
 };
 

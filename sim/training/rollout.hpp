@@ -1,5 +1,6 @@
 #pragma once
 // Sampling answers from a softmax policy, and laying them out as arrays [batch, time].
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -18,19 +19,20 @@ struct sampled_answers {
   std::size_t at(std::int64_t b, std::int64_t t) const { return static_cast<std::size_t>(b * time + t); }
   /// Entries of an edge table [N, A] along the answers, 0 in the padding.
   edge_table along(const edge_table& edge) const {
-    return at_tokens([&](std::size_t i) { return edge.data()[state[i] * edge.cols() + token[i]]; });
+    return at_tokens([&](std::int64_t s, std::int64_t a) { return edge.data()[s * edge.cols() + a]; });
   }
   /// Values of the states along the answers, 0 in the padding.
   template <class F> edge_table of_states(const F& value) const {
-    return at_tokens([&](std::size_t i) { return value(state[i]); });
+    return at_tokens([&](std::int64_t s, std::int64_t) { return value(s); });
   }
 
  private:
+  // Everywhere, and then 0 in the padding: no branch that depends on where answers end.
   template <class F> edge_table at_tokens(const F& number) const {
-    edge_table out = edge_table::Zero(batch, time);
-    for (std::int64_t b = 0; b < batch; ++b)
-      for (std::size_t i = at(b, 0); i < at(b, length[static_cast<std::size_t>(b)]); ++i) out.data()[i] = number(i);
-    return out;
+    edge_table out(batch, time);
+    for (std::size_t i = 0; i < state.size(); ++i)
+      out.data()[i] = number(std::max<std::int64_t>(state[i], 0), std::max<std::int64_t>(token[i], 0));
+    return array::select(mask, out, 0.0);
   }
 };
 

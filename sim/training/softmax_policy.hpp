@@ -43,27 +43,29 @@ class softmax_policy {
 class distinct_states {
  public:
   /// \param states how many there are to choose from
-  explicit distinct_states(std::int64_t states) : row_(static_cast<std::size_t>(states), -1) {}
+  explicit distinct_states(std::int64_t states)
+      : row_(static_cast<std::size_t>(states), -1), list_(static_cast<std::size_t>(states) + 1) {}
 
-  /// The place of a state in the list, at its end where it is new.
+  /// The place of a state in the list, at its end where it is new. (No branch: no processor could predict it.)
   std::int64_t add(std::int64_t state) {
-    std::int32_t& row = row_[static_cast<std::size_t>(state)];
-    if (row < 0) {
-      row = static_cast<std::int32_t>(list_.size());
-      list_.push_back(state);
-    }
+    std::int64_t& row = row_[static_cast<std::size_t>(state)];
+    const bool is_new = row < 0;
+    list_[size_] = state;
+    row = is_new ? static_cast<std::int64_t>(size_) : row;
+    size_ += is_new ? 1 : 0;
     return row;
   }
-  std::span<const std::int64_t> list() const { return list_; }
-  std::int64_t size() const { return static_cast<std::int64_t>(list_.size()); }
+  std::span<const std::int64_t> list() const { return {list_.data(), size_}; }
+  std::int64_t size() const { return static_cast<std::int64_t>(size_); }
   void clear() {
-    for (const std::int64_t state : list_) row_[static_cast<std::size_t>(state)] = -1;
-    list_.clear();
+    for (const std::int64_t state : list()) row_[static_cast<std::size_t>(state)] = -1;
+    size_ = 0;
   }
 
  private:
-  std::vector<std::int32_t> row_;  // -1: not in the list
-  std::vector<std::int64_t> list_;
+  std::vector<std::int64_t> row_;   // -1: not in the list
+  std::vector<std::int64_t> list_;  // one place more than there are states: written to before it is known to be new
+  std::size_t size_ = 0;
 };
 
 /// What a minibatch reads of a policy, and the gradient of its loss: a row for every distinct state, whose exponentials
@@ -82,6 +84,8 @@ class policy_rows {
   void clear() { states_.clear(); }
   /// \returns the row of a state
   std::int64_t add(std::int64_t state) { return states_.add(state); }
+  /// The states of the rows.
+  std::span<const std::int64_t> states() const { return states_.list(); }
   /// Computes the rows from the policy as it is now; the gradient is 0.
   void evaluate();
 

@@ -282,6 +282,34 @@ TEMPLATE_TEST_CASE("a minibatch selects and repeats answers, padding included", 
   }
 }
 
+TEMPLATE_TEST_CASE("a minibatch of consecutive answers is a view of them, and steps like its copy", "",
+                   RTO_NUMBER_ARRAY_TYPES) {
+  const auto targets = estimate_token_advantages(batch<TestType>(), {}).targets;
+  for (const auto& [from, to] : {std::pair<std::int64_t, std::int64_t>{0, 4}, {1, 3}, {0, 1}}) {
+    std::vector<std::int64_t> chosen(static_cast<std::size_t>(to - from));
+    std::iota(chosen.begin(), chosen.end(), from);
+    const auto want = minibatch(targets, std::span<const std::int64_t>(chosen));
+    const auto part = minibatch(targets, from, to);
+    CHECK(&part.mask.coeffRef(0, 0) == &targets.mask.coeffRef(from, 0));
+    CHECK((part.mask == want.mask).all());
+    CHECK((array::select(part.mask, part.advantage - want.advantage, 1.0) == 1 - want.mask).all());
+    const TestType log_policy = want.old_log_policy + 0.3 * want.advantage;
+    const TestType value = want.old_value - 0.5 * want.advantage;
+    TestType slope, value_slope;
+    token_policy_gradient(log_policy, part, {}, slope);
+    token_value_gradient(value, part, {}, value_slope);
+    constexpr double tier = tolerance<TestType>::identity;
+    CHECK(distance(slope, token_policy_gradient(log_policy, want, {})) <= tier);
+    CHECK(distance(value_slope, token_value_gradient(value, want, {})) <= tier);
+    CHECK(close(token_policy_loss(log_policy, part, {}), token_policy_loss(log_policy, want, {}), tier));
+    CHECK(close(token_value_loss(value, part, {}), token_value_loss(value, want, {}), tier));
+    CHECK(close(diagnose(log_policy, part, {}).k3, diagnose(log_policy, want, {}).k3, tier));
+    CHECK(slope.abs().maxCoeff() > 0);
+  }
+  for (const auto& [from, to] : {std::pair<std::int64_t, std::int64_t>{-1, 2}, {3, 2}, {0, 5}})
+    CHECK_THROWS_AS(minibatch(targets, from, to), std::invalid_argument);
+}
+
 TEMPLATE_TEST_CASE("minibatches that share the count of the step add up to its losses and gradients", "",
                    RTO_NUMBER_ARRAY_TYPES) {
   const auto targets = estimate_token_advantages(batch<TestType>(), {}).targets;

@@ -212,6 +212,9 @@ TEMPLATE_TEST_CASE("arrays give the closed-form gradients of their entries", "",
     const number want = clipped_surrogate_token_gradient(number(lp[i]), number(-1), number(a[i]));
     CHECK(std::abs(got[i] - want) <= tolerance<TestType>::cross_backend * std::max(1.0, std::abs(double(want))));
   }
+  TestType out = advantage;  // what was there before does not count
+  clipped_surrogate_token_gradient(log_prob, array::full_like(log_prob, -1.0), advantage, {}, out);
+  CHECK(entries(out) == got);
 }
 
 TEMPLATE_TEST_CASE("the surrogate refuses wrong shapes and clips", "", RTO_ARRAY_TYPES) {

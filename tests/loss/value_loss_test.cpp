@@ -105,6 +105,12 @@ TEMPLATE_TEST_CASE("arrays give the value gradients of their entries", "", RTO_A
       value_token_gradient(make<TestType>(2, v), make<TestType>(2, old), make<TestType>(2, target), {.clip = 0.25}));
   for (std::size_t i = 0; i < got.size(); ++i)
     CHECK(got[i] == value_token_gradient(v[i], old[i], target[i], {.clip = 0.25}));
+  for (const std::optional<double> c : {std::optional<double>(), std::optional(0.25)}) {
+    TestType out = make<TestType>(2, old);  // what was there before does not count
+    value_token_gradient(make<TestType>(2, v), make<TestType>(2, old), make<TestType>(2, target), {.clip = c}, out);
+    for (std::size_t i = 0; i < v.size(); ++i)
+      CHECK(entries(out)[i] == value_token_gradient(v[i], old[i], target[i], {.clip = c}));
+  }
 }
 
 TEMPLATE_TEST_CASE("the value loss refuses wrong shapes and clips", "", RTO_ARRAY_TYPES) {

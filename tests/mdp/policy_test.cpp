@@ -17,6 +17,32 @@ TEST_CASE("log_softmax normalises every row, keeps forbidden tokens and survives
   CHECK(log_policy(2, 1) == Approx(-1400));
 }
 
+TEST_CASE("log_softmax gives its exponential along, exactly zero where a token is forbidden, into given arrays too") {
+  table logits(5, 3);
+  logits << 1, 2, 3, minus_infinity, 5, 5, 700, -700, 0, 1e300, 1e300, -1e300, 0.1, -0.2, 0.3;
+  const table want = rto::log_softmax(logits);
+  table log_policy, policy;
+  rto::log_softmax(logits, log_policy, policy);
+  CHECK((log_policy == want).all());
+  CHECK(distance(policy, rto::probabilities(want)) <= tolerance<table>::identity);
+  CHECK(policy(1, 0) == 0);
+  // Rows of a larger array, the logits' own memory among them.
+  table larger = table::Constant(7, 3, 42), in_place = table::Constant(7, 3, 42);
+  in_place.topRows(5) = logits;
+  rto::log_softmax(in_place.topRows(5), larger.topRows(5), in_place.topRows(5));
+  CHECK((larger.topRows(5) == want).all());
+  CHECK(distance(table(in_place.topRows(5)), policy) <= tolerance<table>::identity);
+  CHECK((larger.bottomRows(2) == 42).all());
+  CHECK((in_place.bottomRows(2) == 42).all());
+  in_place.topRows(5) = logits;
+  rto::log_softmax(in_place, in_place, larger);
+  CHECK((in_place.topRows(5) == want).all());
+  // A row that forbids every token is none, but no NaN either.
+  rto::log_softmax(table(table::Constant(1, 2, minus_infinity)), log_policy, policy);
+  CHECK((log_policy == minus_infinity).all());
+  CHECK((policy == 0).all());
+}
+
 TEST_CASE("probabilities of forbidden tokens are exactly zero") {
   const table log_policy =
       rto::policy_from_logits(table((table(1, 4) << 0, minus_infinity, minus_infinity, 0).finished()));

@@ -50,7 +50,9 @@ void move_randomly(softmax_policy& policy, stream& rng) {
   for (std::int64_t i = 0; i < policy.weights().size(); ++i) policy.weights().set(i, 0.5 * normal(rng));
 }
 
-std::int64_t edges_of(const token_world& world) { return world.tree.states() * world.tree.actions(); }
+indexed_features tabular_edges(const token_world& world) {
+  return tabular_features(world.tree.states(), world.tree.actions());
+}
 
 std::size_t prompt_of(const token_world& world, std::size_t answer) {
   std::size_t k = 0;
@@ -126,14 +128,15 @@ TEST_CASE("where nothing is unexplained, edges with the same features pay the sa
     const token_world world =
         make_token_world({.tokens = 3, .horizon = 4, .prompts = 2, .unexplained = unexplained}, rng);
     std::map<std::vector<std::int32_t>, std::vector<double>> alike;
-    for (std::int64_t item = 0; item < edges_of(world); ++item) {
-      const auto of = world.edge_features.of(item);
+    const indexed_features edges = number_features(world.edge_features);
+    for (std::int64_t item = 0; item < edges.items; ++item) {
+      const auto of = edges.of(item);
       alike[{of.begin(), of.end()}].push_back(world.reward.data()[item]);
     }
     double spread = 0;
     for (const auto& [features, rewards] : alike)
       for (const double r : rewards) spread = std::max(spread, std::abs(r - rewards.front()));
-    CHECK(alike.size() < static_cast<std::size_t>(edges_of(world)));
+    CHECK(alike.size() < static_cast<std::size_t>(edges.items));
     CHECK((spread == 0) == (unexplained == 0));
   }
 }
@@ -182,31 +185,38 @@ TEST_CASE("sampled answers have the frequencies of their probabilities and walk 
 TEST_CASE("a softmax policy is its base at zero weights, and its gradients are those of differences") {
   const token_world world = small_world();
   stream rng(6);
-  const indexed_features tabular = tabular_features(edges_of(world));
+  const indexed_features tabular = tabular_edges(world);
   const edge_table reference = random_log_policy(world, rng);
   for (const indexed_features* features : {&tabular, &world.edge_features}) {
     softmax_policy policy(world.log_pretrained, *features);
     CHECK(distance(policy.log_policy(), world.log_pretrained) <= identity);
     move_randomly(policy, rng);
-    const edge_table pi = policy.log_policy().exp();
+    const edge_table log_pi = policy.log_policy();
     for (const std::int64_t s : {std::int64_t{0}, world.tree.states() / 2, world.tree.states() - 1})
       for (std::int64_t a = 0; a < world.tree.actions(); ++a) {
         softmax_policy of_token = policy, of_divergence = policy;
+        policy_rows token_rows(of_token), divergence_rows(of_divergence);
         const double slope = 1.5 - static_cast<double>(a);
-        of_token.add_log_probability_gradient(s, a, slope, &pi(s, 0));
-        of_divergence.add_reference_kl_gradient(s, slope, &pi(s, 0), &reference(s, 0));
+        for (policy_rows* rows : {&token_rows, &divergence_rows}) {
+          rows->add(world.tree.states() / 3);  // a row that no slope reaches
+          REQUIRE(rows->add(s) == 1);
+          rows->evaluate();
+          CHECK(rows->log_probability(1, a) == log_pi(s, a));
+        }
+        token_rows.add_log_probability_gradient(1, a, slope);
+        token_rows.add_gradient_to_policy();
+        divergence_rows.add_reference_kl_gradient(1, slope, &reference(s, 0));
+        divergence_rows.add_gradient_to_policy();
         std::vector<double> got_token, want_token, got_kl, want_kl;
         constexpr double h = rto::test::tolerance<double>::step;
-        const std::vector<std::int64_t> state{s};
         for (std::int64_t i = 0; i < policy.weights().size(); ++i) {
           double log_p[2], kl[2];
           for (const int side : {0, 1}) {
             softmax_policy moved = policy;
             moved.weights().set(i, policy.weights()[i] + (side == 0 ? h : -h));
-            edge_table row;
-            moved.log_probabilities(state, row);
-            log_p[side] = row(0, a);
-            kl[side] = (reference.row(s).exp() * (reference.row(s) - row.row(0))).sum();
+            const edge_table now = moved.log_policy();
+            log_p[side] = now(s, a);
+            kl[side] = (reference.row(s).exp() * (reference.row(s) - now.row(s))).sum();
           }
           got_token.push_back(of_token.weights().gradient(i));
           want_token.push_back(slope * (log_p[0] - log_p[1]) / (2 * h));
@@ -218,6 +228,65 @@ TEST_CASE("a softmax policy is its base at zero weights, and its gradients are t
         CHECK(*std::max_element(got_kl.begin(), got_kl.end()) > 0.01);
       }
   }
+  const indexed_features numbers = tabular_features(world.log_pretrained.size());
+  CHECK_THROWS_AS(softmax_policy(world.log_pretrained, numbers), std::invalid_argument);
+}
+
+TEST_CASE("tokens that meet in a state share its row, and their gradients add up") {
+  const token_world world = small_world();
+  stream rng(25);
+  softmax_policy together(world.log_pretrained, world.edge_features);
+  move_randomly(together, rng);
+  softmax_policy apart = together;
+  policy_rows rows(together);
+  const std::vector<std::pair<std::int64_t, std::int64_t>> tokens{{4, 0}, {1, 2}, {4, 1}, {4, 0}, {0, 1}, {1, 2}};
+  for (int round = 0; round < 2; ++round) {  // the second finds nothing of the first
+    rows.clear();
+    std::vector<std::int64_t> row;
+    for (const auto& [state, token] : tokens) row.push_back(rows.add(state + round));
+    CHECK(row == std::vector<std::int64_t>{0, 1, 0, 0, 2, 1});
+    CHECK(std::vector<std::int64_t>(rows.states().begin(), rows.states().end()) ==
+          std::vector<std::int64_t>{4 + round, 1 + round, round});
+    rows.evaluate();
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+      const double slope = std::sin(1.0 + static_cast<double>(i));
+      rows.add_log_probability_gradient(row[i], tokens[i].second, slope);
+      policy_rows alone(apart);
+      alone.add(tokens[i].first + round);
+      alone.evaluate();
+      CHECK(close(alone.log_probability(0, tokens[i].second), rows.log_probability(row[i], tokens[i].second), identity));
+      alone.add_log_probability_gradient(0, tokens[i].second, slope);
+      alone.add_gradient_to_policy();
+    }
+    rows.add_gradient_to_policy();
+    double largest = 0;
+    for (std::int64_t i = 0; i < together.weights().size(); ++i) {
+      CHECK(close(together.weights().gradient(i), apart.weights().gradient(i), identity));
+      largest = std::max(largest, std::abs(together.weights().gradient(i)));
+    }
+    CHECK(largest > 0.1);
+    CHECK(close(together.step(0.1), apart.step(0.1), identity));
+  }
+}
+
+TEST_CASE("what no slope has reached keeps its parameters and its moments") {
+  const token_world world = small_world();
+  const indexed_features tabular = tabular_edges(world);
+  softmax_policy policy(world.log_pretrained, tabular);
+  policy_rows rows(policy);
+  const auto update = [&](double slope) {
+    rows.clear();
+    rows.add(2);
+    rows.evaluate();
+    rows.add_log_probability_gradient(0, 1, slope);
+    rows.add_gradient_to_policy();
+    policy.step(0.1);
+    return policy.weights().row(2)[1];
+  };
+  const double once = update(1);
+  CHECK(once < 0);
+  CHECK(update(0) == once);  // momentum would have moved it
+  CHECK(update(1) < once);
 }
 
 TEST_CASE("a step is Adam's on the parameters that the gradient touches, each by its own clock") {
@@ -236,10 +305,10 @@ TEST_CASE("a step is Adam's on the parameters that the gradient touches, each by
   std::vector<adam> want{{1}, {-2}, {5}};
   for (int k = 1; k <= 20; ++k) {
     const double rate = 0.1 / k, g = std::sin(k), h = 3 * std::cos(2 * k);
-    w.add_gradient(0, g / 4), w.add_gradient(0, 3 * g / 4);
+    w.touch(0)[0] += g / 4, w.touch(0)[0] += 3 * g / 4;
     want[0].step(g, rate);
     if (k % 3 == 0) {
-      w.add_gradient(1, h);
+      w.touch(1)[0] += h;
       want[1].step(h, rate);
     }
     CHECK(close(w.gradient(0), g, identity));
@@ -251,6 +320,22 @@ TEST_CASE("a step is Adam's on the parameters that the gradient touches, each by
   }
   CHECK(w[2] == 5);
   CHECK(w.step(1) == 0);
+
+  // A row of two is one clock, and each of its numbers is what it would be alone.
+  trainable_parameters pairs(4, 2);
+  std::vector<adam> of_row{{0}, {0}};
+  for (int k = 1; k <= 5; ++k) {
+    const double g = std::sin(k), h = k == 3 ? 0 : std::cos(k);
+    pairs.touch(1)[0] += g, pairs.touch(1)[1] += h;
+    of_row[0].step(g, 0.1), of_row[1].step(h, 0.1);
+    CHECK(close(pairs.step(0.1), std::hypot(g, h), identity));
+    for (std::size_t i = 0; i < 2; ++i) {
+      CHECK(close(pairs.row(1)[i], of_row[i].value, identity));
+      CHECK(pairs[static_cast<std::int64_t>(2 + i)] == pairs.row(1)[i]);
+    }
+  }
+  CHECK(pairs[0] == 0);
+  CHECK(pairs[1] == 0);
 }
 
 TEST_CASE("drawn preferences have the frequencies of Bradley-Terry, label noise included") {
@@ -375,7 +460,7 @@ TEST_CASE("with an exact critic dense and delayed rewards have one advantage, wh
   const token_world world = small_world(14);
   stream rng(15);
   const edge_table log_dpo = random_log_policy(world, rng);
-  const indexed_features features = tabular_features(edges_of(world));
+  const indexed_features features = tabular_edges(world);
   const auto train = [&](const rto::token_reward_recipe& recipe, double lambda, critic_kind critic) {
     softmax_policy policy(world.log_pretrained, features);
     policy_optimization_options options{.iterations = 2, .batch = 64, .critic = critic, .measure_advantages = true};
@@ -408,7 +493,7 @@ TEST_CASE("with an exact critic dense and delayed rewards have one advantage, wh
 
 TEST_CASE("a run reports each rollout, begins each at ratio 1, and stops when the observer says so") {
   const token_world world = small_world(17);
-  const indexed_features features = tabular_features(edges_of(world));
+  const indexed_features features = tabular_edges(world);
   for (const critic_kind critic : {critic_kind::exact, critic_kind::learned}) {
     softmax_policy policy(world.log_pretrained, features);
     policy_optimization_options options{.iterations = 5, .batch = 40, .critic = critic};  // a short last minibatch
@@ -452,7 +537,7 @@ TEST_CASE("RTO's optimum is that of the true reward at beta beta_2 / beta_1, and
     return figures_of(world, log_policy, world.log_pretrained).objective(effective);
   };
   const double before = objective(world.log_pretrained);
-  const indexed_features features = tabular_features(edges_of(world));
+  const indexed_features features = tabular_edges(world);
   for (const critic_kind critic : {critic_kind::exact, critic_kind::learned}) {
     softmax_policy policy(world.log_pretrained, features);
     policy_optimization_options options{.iterations = 60, .batch = 256, .minibatch = 64, .critic = critic};
@@ -479,7 +564,7 @@ TEST_CASE("RTO's optimum is that of the true reward at beta beta_2 / beta_1, and
 TEST_CASE("DPO on the population finds the optimum at its beta, and a reward model the true margins") {
   const token_world world = small_world(21, 3, 2, 1);
   const auto pairs = population_preferences(world, world.log_pretrained);
-  const indexed_features features = tabular_features(edges_of(world));
+  const indexed_features features = tabular_edges(world);
   const preference_options options{
       .beta = 0.5, .epochs = 1500, .minibatch = static_cast<std::int64_t>(pairs.size()), .rate = 0.05};
   stream rng(22);
@@ -505,7 +590,7 @@ TEST_CASE("fine-tuning finds the frequencies of the preferred answers, whatever 
   const std::vector<int> times{2, 3, 5};
   for (std::size_t i = 0; i < 3; ++i)
     for (int k = 0; k < times[i]; ++k) pairs.push_back({static_cast<std::int64_t>(i), 0});
-  const indexed_features features = tabular_features(edges_of(world));
+  const indexed_features features = tabular_edges(world);
   softmax_policy policy(world.log_pretrained, features);
   stream rng(24);
   fine_tune(world, policy, pairs, {.epochs = 1500, .minibatch = 10, .rate = 0.05}, rng);

@@ -217,15 +217,13 @@ struct array_traits<D> {
   }
   template <class I> static eigen_array<scalar> take(const D& x, const I& index) {
     eigen_array<scalar> y(index.rows(), index.cols());
-    const std::int64_t n = x.rows();
-    scalar* out = y.data();
-    for (Eigen::Index i = 0; i < index.rows(); ++i)
-      for (Eigen::Index j = 0; j < index.cols(); ++j) {
-        const std::int64_t k = index.coeff(i, j);
-        if (k >= n)
-          throw std::invalid_argument("rto::take: index must be below " + std::to_string(n) + ", got " +
+    for (Eigen::Index i = 0; i < y.rows(); ++i)
+      for (Eigen::Index j = 0; j < y.cols(); ++j) {
+        const std::int64_t k = index(i, j);
+        if (k >= x.rows())
+          throw std::invalid_argument("rto::take: index must be below " + std::to_string(x.rows()) + ", got " +
                                       std::to_string(k));
-        *out++ = k < 0 ? scalar(0) : scalar(x.coeff(static_cast<Eigen::Index>(k), 0));
+        y(i, j) = k < 0 ? scalar(0) : scalar(x.coeff(static_cast<Eigen::Index>(k), 0));
       }
     return y;
   }

@@ -37,11 +37,11 @@ namespace detail {
 // \returns the sums of the weights [N, 1], 1 for a row that forbids every token
 template <Array A, class Shifted, class Weights>
 [[nodiscard]] array_t<A> shifted_exponentials(const A& logits, Shifted&& shifted, Weights&& weights) {
-  const array_t<A> largest = array::row_max(logits), shift = where_allowed(largest, largest, 0.0);
+  const array_t<A> largest = array::row_max(logits), shift = array::where_le(largest, -infinity, 0.0, largest);
   array::assign(shifted, logits - array::broadcast_columns(shift, array::cols(logits)));
   // The largest entry is 0 now: the sum is in [1, n] and needs no shift of its own.
   array::assign(weights, array::where_le(shifted, -infinity, 0.0, array::exp(shifted)));
-  return where_allowed(largest, array::row_sum(weights), 1.0);
+  return array::where_le(largest, -infinity, 1.0, array::row_sum(weights));
 }
 }  // namespace detail
 
