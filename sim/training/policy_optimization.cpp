@@ -181,7 +181,8 @@ std::vector<rollout_record> optimize_policy(const token_world& world, softmax_po
       for (std::int64_t from = 0; from < options.batch; from += options.minibatch, ++updates) {
         const std::int64_t to = std::min(from + options.minibatch, options.batch);
         const auto part = minibatch(shuffled, from, to);
-        update.evaluate(answers, std::span(order).subspan(static_cast<std::size_t>(from), static_cast<std::size_t>(to - from)));
+        update.evaluate(answers,
+                        std::span(order).subspan(static_cast<std::size_t>(from), static_cast<std::size_t>(to - from)));
         if (epoch == 0 && from == 0)
           record.first_log_ratio = diagnose(update.log_policy(), part, options.step).largest_log_ratio;
         const double left = 1 - updates / all_updates;

@@ -254,7 +254,8 @@ TEST_CASE("tokens that meet in a state share its row, and their gradients add up
       policy_rows alone(apart);
       alone.add(tokens[i].first + round);
       alone.evaluate();
-      CHECK(close(alone.log_probability(0, tokens[i].second), rows.log_probability(row[i], tokens[i].second), identity));
+      CHECK(
+          close(alone.log_probability(0, tokens[i].second), rows.log_probability(row[i], tokens[i].second), identity));
       alone.add_log_probability_gradient(0, tokens[i].second, slope);
       alone.add_gradient_to_policy();
     }

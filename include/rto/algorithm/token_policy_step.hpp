@@ -169,7 +169,8 @@ template <Array L, Array A>
   return out;
 }
 
-/// d token_value_loss / d V(s_t) in closed form, 0 in the padding. \param out [batch, time], must not overlap the inputs
+/// d token_value_loss / d V(s_t) in closed form, 0 in the padding. \param out [batch, time], must not overlap the
+/// inputs
 template <Array V, Array A, class Out>
 void token_value_gradient(const V& value, const token_policy_targets<A>& targets, const token_policy_options& options,
                           Out&& out) {
