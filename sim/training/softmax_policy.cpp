@@ -52,19 +52,19 @@ void policy_rows::evaluate() {
   const std::int64_t n = states_.size(), a = policy_->actions();
   policy_->evaluate(states_.list(), {log_pi_.data(), n, a}, {pi_.data(), n, a});
   taken_.topRows(n).setZero();
-  std::fill_n(total_.begin(), n, 0.0);
+  std::fill_n(total_.begin(), n, row_total{});
 }
 
 void policy_rows::add_reference_kl_gradient(std::int64_t row, double slope, const double* log_reference) {
   for (std::int64_t b = 0; b < taken_.cols(); ++b) taken_(row, b) -= slope * std::exp(log_reference[b]);
-  total_[static_cast<std::size_t>(row)] -= slope;
+  total_[static_cast<std::size_t>(row)].add(-slope);
 }
 
 void policy_rows::add_gradient_to_policy() {
   for (std::int64_t row = 0; row < states_.size(); ++row) {
-    const double total = total_[static_cast<std::size_t>(row)];
-    if (total == 0) continue;
-    taken_.row(row) -= total * pi_.row(row);
+    const row_total& total = total_[static_cast<std::size_t>(row)];
+    if (!total.touched) continue;
+    taken_.row(row) -= total.sum * pi_.row(row);
     policy_->add_logit_gradient(states_.list()[static_cast<std::size_t>(row)], &taken_(row, 0));
   }
 }

@@ -95,11 +95,12 @@ class policy_rows {
   /// Adds slope * d log pi(token|s) / d logits.
   void add_log_probability_gradient(std::int64_t row, std::int64_t token, double slope) {
     taken_(row, token) += slope;
-    total_[static_cast<std::size_t>(row)] += slope;
+    total_[static_cast<std::size_t>(row)].add(slope);
   }
   /// Adds slope * d KL(reference(.|s) || pi(.|s)) / d logits, given log reference(.|s).
   void add_reference_kl_gradient(std::int64_t row, double slope, const double* log_reference);
-  /// Adds the gradient of all rows to that of the policy's parameters. What no slope has reached is not touched.
+  /// Adds the gradient of all rows to that of the policy's parameters. A row that only slopes of 0 have
+  /// reached is not touched.
   void add_gradient_to_policy();
 
  private:
@@ -107,7 +108,15 @@ class policy_rows {
   distinct_states states_;
   // The gradient by the logits is taken - total pi: that of log pi(a|s) is 1{a} - pi.
   edge_table log_pi_, pi_, taken_;  // [N, A], filled as far as there are rows
-  std::vector<double> total_;       // [N]
+  struct row_total {
+    double sum = 0;
+    bool touched = false;  // opposite slopes add up to 0 as well
+    void add(double slope) {
+      sum += slope;
+      touched |= slope != 0;
+    }
+  };
+  std::vector<row_total> total_;  // [N]
 };
 
 /// V(s) = <v, g(s)>, or a reward model's score of an edge: a number of the features.

@@ -288,6 +288,17 @@ TEST_CASE("what no slope has reached keeps its parameters and its moments") {
   CHECK(once < 0);
   CHECK(update(0) == once);  // momentum would have moved it
   CHECK(update(1) < once);
+
+  // Opposite slopes of two tokens, as of a preferred and a rejected answer, add up to 0 and move both all the same.
+  softmax_policy pulled(world.log_pretrained, tabular);
+  policy_rows row(pulled);
+  row.add(0);
+  row.evaluate();
+  row.add_log_probability_gradient(0, 0, -0.5), row.add_log_probability_gradient(0, 2, 0.5);
+  row.add_gradient_to_policy();
+  CHECK(pulled.weights().gradient(0) == -0.5);
+  CHECK(pulled.weights().gradient(1) == 0);
+  CHECK(pulled.weights().gradient(2) == 0.5);
 }
 
 TEST_CASE("a step is Adam's on the parameters that the gradient touches, each by its own clock") {
