@@ -54,23 +54,29 @@ class NumpyAdam:
 
     def __init__(self, shape):
         self.value, self.first, self.second = np.zeros(shape), np.zeros(shape), np.zeros(shape)
-        self.steps = np.zeros((shape[0],) + (1,) * (len(shape) - 1))
+        self.steps = np.zeros(shape[0], int)
+        k = np.arange(1, ITERATIONS * UPDATES + 1)
+        self.correct_first, self.correct_second = 1 / (1 - B1**k), 1 / np.sqrt(1 - B2**k)
 
     def step(self, rows, gradient, rate):
         first = self.first[rows] = B1 * self.first[rows] + (1 - B1) * gradient
         second = self.second[rows] = B2 * self.second[rows] + (1 - B2) * gradient * gradient
-        steps = self.steps[rows] = self.steps[rows] + 1
-        self.value[rows] -= rate * (first / (1 - B1**steps)) / (np.sqrt(second / (1 - B2**steps)) + ADAM_EPSILON)
+        steps = self.steps[rows]
+        self.steps[rows] = steps + 1
+        move = (rate * self.correct_first[steps])[:, None] * first
+        self.value[rows] -= move / (np.sqrt(second) * self.correct_second[steps][:, None] + ADAM_EPSILON)
 
 
 def run_numpy(world, rng):
     child, log_ref, log_dpo = world
     log_ratio = log_dpo - log_ref
-    policy, critic = NumpyAdam(child.shape), NumpyAdam(child.shape[:1])
+    # Logits and value of a state side by side: one table, one step of Adam.
+    net = NumpyAdam((len(child), A + 1))
+    logits, critic = net.value[:, :A], net.value[:, A]
     rewards = []
     for iteration in range(ITERATIONS):
         # All rows at once are cheaper here than those met at each step.
-        log_pi = log_softmax(log_ref + policy.value)
+        log_pi = log_softmax(log_ref + logits)
         cumulative = np.exp(log_pi).cumsum(1)
         state, token = np.zeros((BATCH, H), int), np.zeros((BATCH, H), int)
         mask = np.zeros((BATCH, H), bool)
@@ -85,7 +91,7 @@ def run_numpy(world, rng):
         old = np.where(mask, log_pi[state, token], 0)
         implicit = np.where(mask, BETA_1 * log_ratio[state, token], 0)
         reward = implicit - BETA_2 * np.where(mask, old - log_ref[state, token], 0)
-        value = np.where(mask, critic.value[state], 0)
+        value = np.where(mask, critic[state], 0)
         delta = reward - value
         delta[:, :-1] += value[:, 1:]
         delta *= mask
@@ -98,30 +104,32 @@ def run_numpy(world, rng):
         rewards.append(implicit.sum() / BATCH)
 
         for epoch in range(EPOCHS):
+            # The tokens of the epoch as one flat list in its order of answers: no padding from here on.
             order = rng.permutation(BATCH)
-            for k in range(0, BATCH, MINIBATCH):
-                # The tokens of the minibatch as one flat list: no padding from here on.
-                chosen = order[k : k + MINIBATCH]
-                at = np.flatnonzero(mask[chosen])
-                st, tk = state[chosen].ravel()[at], token[chosen].ravel()[at]
-                old_k, adv_k = old[chosen].ravel()[at], advantage[chosen].ravel()[at]
-                v_old, tgt = value[chosen].ravel()[at], target[chosen].ravel()[at]
-                n = len(at)
-                rate = RATE * (1 - (iteration * UPDATES + epoch * (BATCH // MINIBATCH) + k // MINIBATCH) / (ITERATIONS * UPDATES))
+            some = mask[order]
+            ends = some.sum(1).cumsum()[MINIBATCH - 1 :: MINIBATCH].tolist()
+            flat = [x[order][some] for x in (state, token, old, advantage, value, target)]
+            for k, (begin, end) in enumerate(zip([0] + ends, ends)):
+                st, tk, old_k, adv_k, v_old, tgt = (x[begin:end] for x in flat)
+                n = end - begin
+                rate = RATE * (1 - (iteration * UPDATES + epoch * (BATCH // MINIBATCH) + k) / (ITERATIONS * UPDATES))
                 rows, inverse = np.unique(st, return_inverse=True)
-                row_log_pi = log_softmax(log_ref[rows] + policy.value[rows])
+                now = net.value[rows]
+                row_log_pi = log_softmax(log_ref[rows] + now[:, :A])
 
                 ratio = np.exp(row_log_pi[inverse, tk] - old_k)
                 inside = np.where(adv_k >= 0, ratio <= 1 + CLIP, ratio >= 1 - CLIP)
                 slope = -ratio * adv_k * inside / n
-                taken = np.bincount(inverse * A + tk, slope, len(rows) * A).reshape(-1, A)
-                gradient = taken - taken.sum(1, keepdims=True) * np.exp(row_log_pi)
-                policy.step(rows, gradient, rate)
+                gradient = np.bincount(inverse * (A + 1) + tk, slope, len(rows) * (A + 1)).reshape(-1, A + 1)
+                taken = gradient[:, :A]
+                taken -= taken.sum(1, keepdims=True) * np.exp(row_log_pi)
 
-                v = critic.value[st]
-                error, clipped = v - tgt, np.clip(v, v_old - VALUE_CLIP, v_old + VALUE_CLIP) - tgt
+                v = now[inverse, A]
+                error = v - tgt
+                clipped = np.minimum(np.maximum(v, v_old - VALUE_CLIP), v_old + VALUE_CLIP) - tgt
                 free = (np.abs(v - v_old) <= VALUE_CLIP) | (np.abs(error) >= np.abs(clipped))
-                critic.step(rows, np.bincount(inverse, error * free / n, len(rows)), rate)
+                gradient[:, A] = np.bincount(inverse, error * free / n, len(rows))
+                net.step(rows, gradient, rate)
     return rewards
 
 
