@@ -58,7 +58,7 @@ const alignment_method& find_method(const std::string& id) {
 settings_schema alignment_settings(per_level<std::int64_t> iterations) {
   return {
       integer("A", "tokens; the last one ends the answer, token 0 is the delimiter", {5, 5, 5}, {3, 64}),
-      integer("H", "largest length of an answer, tokens", {4, 5, 5}, {2, 12}),
+      integer("H", "largest length of an answer, tokens; 9 makes a million answers", {4, 5, 9}, {2, 12}),
       integer("prompts", "prompts", {3, 4, 4}, {1, 64}),
       real("reward_deviation", "standard deviation of the true reward over answers of the pretrained model",
            {0.5, 0.5, 0.5}, {1e-3, 100}),

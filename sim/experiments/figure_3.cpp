@@ -25,7 +25,7 @@ settings_schema make_schema() {
   schema.push_back(reals("lambda", "λ of GAE", {{0, 0.95, 1}, {0, 0.5, 0.95, 1}, {0, 0.5, 0.95, 1}}, {0, 1}));
   schema.push_back(
       text("parametrization", "policies: a table, or linear in features", "tabular", {"tabular", "linear"}));
-  schema.push_back(integer("replicates", "independent worlds with a data set each", {4, 20, 50}, {2}));
+  schema.push_back(integer("replicates", "independent worlds with a data set each", {4, 20, 20}, {2}));
   return schema;
 }
 

@@ -38,12 +38,12 @@ settings_schema make_schema() {
   for (setting& one : alignment_settings({12, 40, 80}))
     if (one.key != "critic" && one.key != "H") schema.push_back(one);
   schema.push_back(
-      integers("H", "largest length of an answer, tokens", {{3, 4}, {3, 4, 5, 6}, {3, 4, 5, 6, 7}}, {2, 12}));
+      integers("H", "largest length of an answer, tokens", {{3, 4}, {3, 4, 5, 6}, {3, 4, 5, 6, 7, 9}}, {2, 12}));
   schema.push_back(texts("critic", "value functions: a table, or linear in features",
                          {{"tabular", "linear"}, {"tabular", "linear"}, {"tabular", "linear"}}, {"tabular", "linear"}));
   schema.push_back(real("share", "share of the attainable improvement of the own objective to be reached",
                         {0.9, 0.9, 0.9}, {0.01, 0.999}));
-  schema.push_back(integer("replicates", "independent worlds with a data set each", {3, 10, 30}, {2}));
+  schema.push_back(integer("replicates", "independent worlds with a data set each", {3, 10, 20}, {2}));
   return schema;
 }
 
