@@ -104,7 +104,7 @@ void apply_file(std::vector<planned_claim>& planned, const std::string& file) {
 }
 
 // A dry run measures for so long; replicates that are on their way then still end.
-constexpr double dry_run_seconds = 15;
+constexpr double dry_run_seconds = 60;
 
 std::string forecast(const std::vector<claim_load>& loads, const run_options& options) {
   const int ranks = processes() != nullptr ? processes()->size() : 1;
@@ -202,7 +202,7 @@ std::function<int()> set_up(CLI::App& app) {
       ->check(CLI::IsMember({"svg", "pdf"}));
   app.add_flag(
       "--dry-run", options->dry_run,
-      "Say what would be computed and how long it takes (tries every point, 15 s at most); nothing is written");
+      "Say what would be computed and how long it takes (tries points for about a minute); nothing is written");
   app.add_option("--only", options->only,
                  "Compute replicate N of every point again and print it as JSON, a line each; nothing is written")
       ->type_name("N")

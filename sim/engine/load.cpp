@@ -79,6 +79,11 @@ double seconds_left(const std::vector<claim_load>& claims) {
   return left;
 }
 
+bool tried(const std::vector<claim_load>& claims) {
+  return std::all_of(claims.begin(), claims.end(),
+                     [](const claim_load& claim) { return claim.total() == 0 || claim.kept() + claim.done() > 0; });
+}
+
 bool measured(const std::vector<claim_load>& claims) {
   return std::all_of(claims.begin(), claims.end(), [](const claim_load& claim) {
     return std::all_of(claim.cells.begin(), claim.cells.end(),

@@ -32,6 +32,8 @@ struct claim_load {
 double seconds_left(const claim_load& claim);
 /// Of all claims; one without a finished replicate counts as the mean replicate of the others. NaN while none has any.
 double seconds_left(const std::vector<claim_load>& claims);
+/// Whether every claim has a finished replicate, so that `seconds_left` knows something of each.
+bool tried(const std::vector<claim_load>& claims);
 /// Whether every cell has a finished replicate, so that `seconds_left` guesses nothing.
 bool measured(const std::vector<claim_load>& claims);
 

@@ -10,7 +10,8 @@
 namespace rto::sim {
 namespace {
 
-// A run that takes less than this needs no announcement, and one is made after this time at the latest.
+// A run that takes less than this needs no announcement; after so much patience a first guess is made, once every claim
+// has been tried.
 constexpr double long_run = 30, patience = 20;
 
 }  // namespace
@@ -71,13 +72,13 @@ void progress::announce(const claim_load& claim) {
                     claim.kept() > 0 ? fmt::format(", {} kept from before", claim.kept()) : ""));
 }
 
-// Said once: when every cell has been tried, or patience ends.
+// Said when every cell has been tried, and before that once, as a guess, when patience ends.
 void progress::foretell() {
-  if (quiet_ || foretold_) return;
+  if (quiet_ || foretold_ == foretold::surely) return;
   const double passed = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
   const bool sure = measured(claims_);
-  if (!sure && passed < patience) return;
-  foretold_ = true;
+  if (!sure && (foretold_ != foretold::nothing || passed < patience || !tried(claims_))) return;
+  foretold_ = sure ? foretold::surely : foretold::guess;
   const double left = seconds_left(claims_) / threads_;
   if (std::isnan(left) || passed + left < long_run) return;
   std::vector<std::pair<double, std::string>> longest;

@@ -40,7 +40,7 @@ class progress {
   bool terminal_;
   bool drawn_ = false;
   bool ended_ = false;
-  bool foretold_ = false;
+  enum class foretold { nothing, guess, surely } foretold_ = foretold::nothing;
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
   std::mutex mutex_;
   std::condition_variable wake_;

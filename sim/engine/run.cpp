@@ -223,8 +223,8 @@ std::vector<claim_load> measure_claims(const std::vector<planned_claim>& claims,
   options.others = nullptr;  // the time of a replicate is that of one thread
   const auto ending = [&] {
     const std::lock_guard hold(mutex);
-    return interrupted() || computed >= pilots ||
-           std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() > seconds;
+    const double passed = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    return interrupted() || computed >= pilots || (passed > seconds && tried(run.loads));
   };
   compute(
       claims, run, options, ending,

@@ -53,7 +53,8 @@ struct run_result {
 run_result run_claims(const std::vector<planned_claim>& claims, const run_options& options);
 
 /// What a run would have to compute, and what it would take: computes one replicate of every cell that has none, for at
-/// most `seconds` (each to its end), and drops what it computed. Nothing is written.  \throws user_error
+/// most `seconds` (each to its end, and one of every claim in any case), and drops what it computed. Nothing is
+/// written.  \throws user_error
 std::vector<claim_load> measure_claims(const std::vector<planned_claim>& claims, run_options options, double seconds);
 
 /// Replicate number `replicate` of every cell of a claim, computed again from its stream; nothing is read from the

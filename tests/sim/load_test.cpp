@@ -16,6 +16,8 @@ TEST_CASE("the time that is left counts every cell at its own replicates' mean")
   claim.cells.push_back({7, 0, 0, 0});  // not tried: as its neighbour
   CHECK(seconds_left(claim) == 28 + 7 * 6.0);
   CHECK_FALSE(measured({claim}));
+  CHECK(tried({claim, {"skipped", {}}}));
+  CHECK_FALSE(tried({claim, {"new", {{3, 0, 0, 0}}}}));
   claim.cells.insert(claim.cells.begin(), {2, 0, 0, 0});
   CHECK(seconds_left(claim) == 28 + 7 * 6.0 + 2 * 2.0);
   CHECK(claim.total() == 23);
