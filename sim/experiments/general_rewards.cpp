@@ -332,10 +332,10 @@ void add_figures(conclusion& c, const std::vector<const cell_outcomes*>& classes
   figure sets{.id = "general-rewards-sets",
               .title = "Confidence sets beyond linear rewards",
               .caption = fmt::format(
-                  "Left: share of worlds in which a set for &delta; = {:g} holds the truth, Wilson's 95&#8201;% "
+                  "First: share of worlds in which a set for &delta; = {:g} holds the truth, Wilson's 95&#8201;% "
                   "intervals; the set of a finite class keeps its promise, that of Wilks nearly, Laplace's "
                   "approximation about the estimate does "
-                  "not. Right: a finite class of networks; SubOpt and the bound reach 0 where the set has shrunk to "
+                  "not. Second: a finite class of networks; SubOpt and the bound reach 0 where the set has shrunk to "
                   "the truth (curves end there).",
                   delta)};
   panel coverage{.title = "does the set hold the truth?",
@@ -345,7 +345,7 @@ void add_figures(conclusion& c, const std::vector<const cell_outcomes*>& classes
                      share_curve(*networks.back(), "set", "neural, likelihood set (Wilks)"),
                      share_curve(*networks.back(), "band", "neural, Laplace band"),
                      share_curve(*networks.back(), "near_band", "the same, search from the truth")};
-  series line{.label = "1 - delta", .x = sizes(*networks.back()), .style = mark::prediction};
+  series line{.label = "1 − δ", .x = sizes(*networks.back()), .style = mark::prediction};
   line.y.assign(line.x.size(), 1 - delta);
   coverage.curves.push_back(line);
   sets.panels.push_back(coverage);
@@ -434,6 +434,7 @@ const registered_claim general_rewards{
                   "r<sub>&theta;&#770;</sub>(s,a) &minus; &rho; &#8214;&nabla;r<sub>&theta;&#770;</sub>(s,a)&#8214; in "
                   "place of (4.2).",
      .source = "Section 4.1, before Assumption 4.1 (announced, not stated); formulas of this work",
+     .origin = claim_origin::own,
      .schema = schema,
      .plan = plan,
      .replicate = replicate,

@@ -144,12 +144,31 @@ std::string tick_label(double t, bool plain) {
   return fmt::format("'{:.3g}·10^{{{:.0f}}}'", mantissa, exponent);
 }
 
-std::string axis_script(const axis& a, const char* name, const span& range, bool whole) {
+// The smallest round step of marks whose labels have room beside each other on `pixels`.
+double roomy_step(const span& range, double pixels) {
+  const double width = range.high - range.low;
+  double power = std::pow(10, std::floor(std::log10(width / 20)));
+  for (;; power *= 10) {
+    for (const double m : {1.0, 2.0, 5.0}) {
+      std::size_t longest = 0;
+      double marks = 0;
+      for (double k = std::ceil(range.low / (m * power) - 1e-9); k * m * power <= range.high + 1e-9 * width;
+           ++k, ++marks)
+        longest = std::max(longest, fmt::format("{:.6g}", k * m * power).size());
+      if (marks <= 8 && marks * (8.0 * static_cast<double>(longest) + 14) <= pixels) return m * power;
+    }
+  }
+}
+
+// `pixels`: the length of a horizontal axis, 0 for a vertical one, whose labels have room enough.
+std::string axis_script(const axis& a, const char* name, const span& range, bool whole, double pixels = 0) {
   std::string text = fmt::format("set {0}label {1}\nset {0}range [{2:.10g}:{3:.10g}]\n", name, with_mode(a.label),
                                  range.low, range.high);
   if (!a.logarithmic)
     return text + fmt::format("unset logscale {0}\nset {0}tics norotate {1}\nset format {0} '%.6g'\n", name,
-                              whole ? "1" : "autofreq");
+                              whole        ? "1"
+                              : pixels > 0 ? fmt::format("{:.10g}", roomy_step(range, pixels))
+                                           : "autofreq");
   text += fmt::format("set logscale {0} 10\nunset m{0}tics\n", name);
   const std::vector<double> marks = logarithmic_ticks(range.low, range.high);
   const bool plain = std::all_of(marks.begin(), marks.end(), [](double t) { return t >= 0.0009 && t < 20001; });
@@ -329,10 +348,12 @@ std::string panel_script(const figure& f, std::size_t i, const frame& at, const 
                       1 - at.bottom / height);
   const span values = range_of(p, p.y, false);
   if (sideways(p)) {
-    text += axis_script(p.y, "x", values, false) + names_script(p.x.names) + "unset ylabel\nunset label 1\n";
+    text += axis_script(p.y, "x", values, false, at.right - at.left) + names_script(p.x.names) +
+            "unset ylabel\nunset label 1\n";
   } else {
     const span x_range = range_of(p, p.x, true);
-    text += axis_script(p.x, "x", x_range, counts_steps(p, p.x, x_range)) + axis_script(p.y, "y", values, false);
+    text += axis_script(p.x, "x", x_range, counts_steps(p, p.x, x_range), at.right - at.left) +
+            axis_script(p.y, "y", values, false);
     // Gnuplot takes '10^{12}' for seven letters wide, puts its own label left of that, and off the picture.
     text += fmt::format("unset ylabel\nset label 1 {} at screen {:.5f}, screen {:.5f} center rotate by 90 {}\n",
                         gnuplot_label(p.y.label).text, (at.left - left_margin + 14) / width,

@@ -101,7 +101,6 @@ pre.command { user-select: all; -webkit-user-select: all; white-space: pre-wrap;
 figure { margin: 24px 0; }
 .picture { border: 1px solid var(--line); border-radius: 8px; padding: 14px 14px 8px; }
 .panels { display: grid; gap: 18px 14px; justify-content: center; grid-template-columns: minmax(0, 560px); }
-.panels.of-2, .panels.of-4 { grid-template-columns: repeat(auto-fit, minmax(min(100%, 310px), 1fr)); }
 .panels.of-3 { grid-template-columns: repeat(auto-fit, minmax(min(100%, 310px), 1fr)); }
 .panel { display: flex; flex-direction: column; justify-content: space-between; min-width: 0; }
 .panel > svg, .drawing > svg { display: block; width: 100%; height: auto; max-width: 560px; margin: 0 auto; }
@@ -113,6 +112,9 @@ ul.key li { display: inline-flex; align-items: center; gap: 6px; } ul.key svg { 
 figcaption { color: var(--soft); font-size: 0.9rem; margin-top: 8px; } figcaption strong { color: var(--ink); }
 .files { white-space: nowrap; font-size: 0.84rem; }
 
+@media (min-width: 721px), print { .panels.of-2, .panels.of-4 { grid-template-columns: repeat(2, minmax(0, 1fr)); } }
+
+@media (min-width: 721px) and (max-width: 1000px) { .overview td.decides, .overview th:nth-child(2) { display: none; } }
 @media (max-width: 720px) {
   main { padding: 18px 10px 60px; } .card { padding: 16px 13px; } h1 { font-size: 1.5rem; }
   dl.legend { grid-template-columns: 1fr; gap: 2px; } dl.legend dd { margin-bottom: 8px; }

@@ -296,6 +296,26 @@ TEST_CASE(
   CHECK(height("second") < height("third"));
 }
 
+TEST_CASE("the marks of a horizontal axis have room for their labels, however narrow the panel and long the numbers") {
+  for (const double high : {0.11, 1.0, 25000.0, 123456.0}) {
+    panel p{.x = {.label = "x"},
+            .y = {.label = "y"},
+            .curves = {series{.label = "a", .x = {-0.3 * high, high}, .y = {1, 2}}}};
+    const figure f{.id = "f", .title = "t", .panels = {p, p, p}};
+    const std::string script = gnuplot_script(f, 0);
+    const auto after = [&](const std::string& words) { return script.substr(script.find(words) + words.size()); };
+    const double step = std::stod(after("set xtics norotate "));
+    const std::string range = after("set xrange [");
+    const double low = std::stod(range), end = std::stod(range.substr(range.find(':') + 1));
+    double letters = 0, marks = 0;
+    for (double x = std::ceil(low / step) * step; x <= end; x += step, ++marks)
+      letters += static_cast<double>(shown_number(x).size());
+    INFO(high << ": " << marks << " marks " << step << " apart");
+    CHECK(marks >= 2);
+    CHECK(7.0 * letters + 8 * marks <= 266);  // the axis has 370 - 104 pixels, a digit at most 7 or 8
+  }
+}
+
 TEST_CASE("on the page every panel is a picture of its own with its title and legend beside it") {
   run_result run = one_claim();
   figure& f = run.claims[0].concluded.figures[0];
