@@ -27,8 +27,9 @@ template <class S> struct masked_moments {
 template <Array A, GoesWith<A> M> [[nodiscard]] masked_moments<scalar_t<A>> moments(const A& x, const M& mask) {
   using namespace array;
   require_same_shape("moments", "x", x, "mask", mask);
-  const scalar_t<A> count = sum(mask), mean = sum(select(mask, x, 0.0)) / clamp(count, 1.0, detail::infinity);
-  return {count, mean, sum(select(mask, (x - mean) * (x - mean), 0.0))};
+  const auto& valid = without_padding(mask, x);
+  const scalar_t<A> count = sum(mask), mean = sum(select(mask, valid, 0.0)) / clamp(count, 1.0, detail::infinity);
+  return {count, mean, sum(select(mask, (valid - mean) * (valid - mean), 0.0))};
 }
 
 /// Moments of the union of two disjoint batches. \source Chan, Golub, LeVeque 1983, (2.1)
@@ -54,10 +55,11 @@ void whiten(const A& x, const M& mask, const masked_moments<scalar_t<A>>& m, whi
       options.unbiased ? clamp(m.count - full_like(m.count, 1.0), 1.0, detail::infinity) : m.count;
   const scalar_t<A> deviation = sqrt(m.squared_deviations / divisor + full_like(m.count, options.epsilon));
   const scalar_t<A> scale = where_le(deviation, 0.0, 1.0, deviation);  // equal entries: 0, not 0 / 0
+  const auto& valid = without_padding(mask, x);
   if (options.center)
-    assign(out, select(mask, (x - m.mean) / scale, 0.0));
+    assign(out, select(mask, (valid - m.mean) / scale, 0.0));
   else
-    assign(out, select(mask, x / scale, 0.0));
+    assign(out, select(mask, valid / scale, 0.0));
 }
 
 /// The same with the moments of the batch itself: mean 0 and (but for epsilon) variance 1 over the valid tokens.

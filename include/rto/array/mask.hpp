@@ -23,6 +23,18 @@ template <Array A, GoesWith<A> M> [[nodiscard]] scalar_t<A> masked_mean(const A&
   return array::sum(array::select(mask, x, 0.0)) / array::sum(mask);
 }
 
+/// x as the argument of a formula whose values in the padding are dropped afterwards: x itself, or where a library
+/// differentiates backwards (its traits have `padding_reaches_gradients`) with 0 in the padding, since there the
+/// derivative at a NaN, times the 0 that comes back from the dropped value, would be a NaN of the gradient.
+template <Array A, GoesWith<A> M> [[nodiscard]] decltype(auto) without_padding(const M& mask, const A& x) {
+  if constexpr (requires { traits_of<A>::padding_reaches_gradients; }) {
+    const bool same_shape = array::rows(mask) == array::rows(x) && array::cols(mask) == array::cols(x);
+    return same_shape ? value_t<A>(array::select(mask, x, 0.0)) : value_t<A>(x);  // else the formula says what is wrong
+  } else {
+    return (x);
+  }
+}
+
 /// Throws std::invalid_argument unless `mask` is 0/1, 1 exactly on a prefix of each row, and not empty as a whole.
 /// Single empty rows are fine. \cost O(size); synchronises with a device.
 template <Array M> void validate_mask(const char* function, const M& mask) {

@@ -35,9 +35,18 @@ template <Shaped A> [[nodiscard]] std::string shape_text(const A& x) {
   return {digits, std::to_chars(digits, digits + sizeof digits, x).ptr};
 }
 
-/// Throws std::invalid_argument unless `b` has the shape of `a`. \cost O(1), no device synchronisation.
+/// Where a library has one type for arrays of every scalar and device (its traits have the member `require_same_kind`),
+/// throws std::invalid_argument unless `b` has those of `a`; elsewhere what does not go together does not compile.
+template <Shaped A, Shaped B>
+void require_same_kind(const char* function, const char* name_a, const A& a, const char* name_b, const B& b) {
+  if constexpr (requires { traits_of<A>::require_same_kind(function, name_a, a, name_b, b); })
+    traits_of<A>::require_same_kind(function, name_a, a, name_b, b);
+}
+
+/// Throws std::invalid_argument unless `b` has the shape and the kind of `a`. \cost O(1), no device synchronisation.
 template <Shaped A, Shaped B>
 void require_same_shape(const char* function, const char* name_a, const A& a, const char* name_b, const B& b) {
+  require_same_kind(function, name_a, a, name_b, b);
   if (array::rows(a) != array::rows(b) || array::cols(a) != array::cols(b))
     throw std::invalid_argument(std::string("rto::") + function + ": " + name_b + " must have the shape of " + name_a +
                                 " " + shape_text(a) + ", got " + shape_text(b));

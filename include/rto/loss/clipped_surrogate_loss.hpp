@@ -68,7 +68,9 @@ template <Array A, GoesWith<A> B, GoesWith<A> C, GoesWith<A> M>
 [[nodiscard]] scalar_t<A> clipped_surrogate_loss(const A& log_prob, const B& old_log_prob, const C& advantage,
                                                  const M& mask, clipped_surrogate_options options = {},
                                                  aggregation_options how = {}) {
-  return aggregate(clipped_surrogate_token_loss(log_prob, old_log_prob, advantage, options), mask, how);
+  return aggregate(clipped_surrogate_token_loss(without_padding(mask, log_prob), without_padding(mask, old_log_prob),
+                                                without_padding(mask, advantage), options),
+                   mask, how);
 }
 
 /// d l / d log_prob of each token in closed form: -rho A where rho A <= clip(rho) A (ties included), else 0. For

@@ -25,10 +25,18 @@ template <Array A, GoesWith<A> B, GoesWith<A> M>
   require_same_shape("sequential_kl", "reference_logits", reference_logits, "policy_logits", policy_logits);
   require_shape("sequential_kl", "policy_logits", policy_logits, rows(mask) * cols(mask), cols(policy_logits));
   const array_t<A> tokens = reshape(mask, rows(policy_logits), 1);
-  const array_t<A> valid = broadcast_columns(tokens, cols(policy_logits));
-  const array_t<A> log_reference = log_softmax(select(valid, stop_gradient(reference_logits), 0.0));
-  const array_t<A> log_policy = log_softmax(select(valid, policy_logits, 0.0));
-  return row_sum(reshape(kl_divergence(log_reference, log_policy), rows(mask), cols(mask)));
+  const auto per_answer = [&](const array_t<A>& divergence) -> array_t<A> {
+    return row_sum(reshape(divergence, rows(mask), cols(mask)));
+  };
+  if constexpr (requires { traits_of<A>::softmax_divergence(reference_logits, policy_logits); }) {
+    const array_t<A> divergence = traits_of<A>::softmax_divergence(reference_logits, policy_logits);
+    return per_answer(select(tokens, divergence, 0.0));
+  } else {
+    const array_t<A> valid = broadcast_columns(tokens, cols(policy_logits));
+    const array_t<A> log_reference = log_softmax(select(valid, stop_gradient(reference_logits), 0.0));
+    const array_t<A> log_policy = log_softmax(select(valid, policy_logits, 0.0));
+    return per_answer(kl_divergence(log_reference, log_policy));
+  }
 }
 
 struct tdpo1_options {

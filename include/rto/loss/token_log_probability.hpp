@@ -19,8 +19,12 @@ namespace rto {
 template <Array A> [[nodiscard]] auto token_log_probability(const A& logits, const index_t<A>& tokens) {
   using namespace array;
   require_shape("token_log_probability", "tokens", tokens, rows(logits), 1);
-  const auto chosen = gather(logits, tokens);
-  return value_t<decltype(chosen)>(chosen - log_sum_exp(logits));
+  if constexpr (requires { traits_of<A>::token_log_probability(logits, tokens); }) {
+    return traits_of<A>::token_log_probability(logits, tokens);
+  } else {
+    const auto chosen = gather(logits, tokens);
+    return value_t<decltype(chosen)>(chosen - log_sum_exp(logits));
+  }
 }
 
 /// Entropy -sum_v pi(v) log pi(v) of each row, with 0 log 0 = 0.
@@ -29,8 +33,12 @@ template <Array A> [[nodiscard]] auto token_log_probability(const A& logits, con
 /// \gradient through logits, exact also where a token is forbidden
 template <Array A> [[nodiscard]] auto token_entropy(const A& logits) {
   using namespace array;
-  const array_t<A> log_prob = log_softmax(logits), finite = detail::where_allowed(log_prob, log_prob, 0.0);
-  return row_sum(-exp(log_prob) * finite);
+  if constexpr (requires { traits_of<A>::token_entropy(logits); }) {
+    return traits_of<A>::token_entropy(logits);
+  } else {
+    const array_t<A> log_prob = log_softmax(logits), finite = detail::where_allowed(log_prob, log_prob, 0.0);
+    return row_sum(-exp(log_prob) * finite);
+  }
 }
 
 /// log pi(y|x) = sum_t log pi(y_t|s_t) over the valid tokens (a sum, not a mean; prompt tokens are not in the mask).

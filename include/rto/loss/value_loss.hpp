@@ -98,7 +98,9 @@ template <Elementwise A, GoesWith<A> B, GoesWith<A> C>
 template <Array A, GoesWith<A> B, GoesWith<A> C, GoesWith<A> M>
 [[nodiscard]] scalar_t<A> value_loss(const A& value, const B& old_value, const C& target, const M& mask,
                                      value_loss_options options = {}, aggregation_options how = {}) {
-  return aggregate(value_token_loss(value, old_value, target, options), mask, how);
+  return aggregate(value_token_loss(without_padding(mask, value), without_padding(mask, old_value),
+                                    without_padding(mask, target), options),
+                   mask, how);
 }
 
 }  // namespace rto

@@ -6,6 +6,7 @@
 #include <string>
 
 #include <rto/array/linear_algebra.hpp>
+#include <rto/array/shape.hpp>
 
 namespace rto {
 
@@ -45,6 +46,8 @@ template <DesignMatrix X> void require_shapes(const char* function, const compar
   };
   if (!is_column(comparisons.label)) complain("label", comparisons.label);
   if (comparisons.weighted() && !is_column(comparisons.weight)) complain("weight", comparisons.weight);
+  require_same_kind(function, "features", comparisons.features, "label", comparisons.label);
+  require_same_kind(function, "features", comparisons.features, "weight", comparisons.weight);
 }
 
 /// Checks shapes and every entry: features finite, labels in [0, 1], weights finite and >= 0.
