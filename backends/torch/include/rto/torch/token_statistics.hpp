@@ -37,12 +37,12 @@ inline at::Tensor finite_log(const at::Tensor& log_p) {
 
 /// The terms p log(p/q) - p + q of a divergence, entry by entry, all >= 0 (kl_terms of mdp/policy.hpp); q may forbid.
 inline at::Tensor divergence_terms(const at::Tensor& log_p, const at::Tensor& log_q) {
-  constexpr double infinity = std::numeric_limits<double>::infinity();
+  constexpr double inf = std::numeric_limits<double>::infinity();
   const at::Tensor p = log_p.exp(), q = log_q.exp();
-  const at::Tensor no_p = log_p == -infinity, no_q = log_q == -infinity;
+  const at::Tensor no_p = log_p == -inf, no_q = log_q == -inf;
   const at::Tensor ratio = at::where(no_p.logical_or(no_q), 0.0, log_p - log_q), small = ratio.clamp(-1.0, 1.0);
   const at::Tensor terms = at::where(ratio.abs() <= 1.0, p * (small + (-small).expm1()), p * ratio - p + q);
-  return at::where(no_p, q, at::where(no_q, infinity, terms));
+  return at::where(no_p, q, at::where(no_q, inf, terms));
 }
 
 /// One block of rows, in the type of accumulation.
