@@ -1,4 +1,5 @@
-# cmake --install: the headers and the files that let find_package(rto) work. No flags are exported.
+# cmake --install: the headers and the files that let find_package(rto) work, with COMPONENTS torch where the LibTorch
+# back end is switched on. No flags are exported.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
@@ -7,6 +8,11 @@ set(rto_install_cmakedir "${CMAKE_INSTALL_DATADIR}/cmake/rto")
 
 install(TARGETS rto EXPORT rtoTargets FILE_SET HEADERS DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" COMPONENT rto_development)
 install(EXPORT rtoTargets NAMESPACE rto:: DESTINATION "${rto_install_cmakedir}" COMPONENT rto_development)
+if(TARGET rto_torch)
+  install(TARGETS rto_torch EXPORT rtoTorchTargets FILE_SET HEADERS DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" COMPONENT rto_development)
+  install(EXPORT rtoTorchTargets NAMESPACE rto:: DESTINATION "${rto_install_cmakedir}" COMPONENT rto_development)
+  install(FILES "${PROJECT_SOURCE_DIR}/cmake/rtoTorch.cmake" DESTINATION "${rto_install_cmakedir}" COMPONENT rto_development)
+endif()
 
 configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/rtoConfig.cmake.in" "${PROJECT_BINARY_DIR}/rtoConfig.cmake"
                               INSTALL_DESTINATION "${rto_install_cmakedir}")

@@ -7,7 +7,7 @@ set(rto_torch_missing "")
 set(RTO_TORCH_CUDA AUTO CACHE STRING "Link LibTorch's CUDA half: ON, OFF or AUTO (where all that it loads is on this machine)")
 set_property(CACHE RTO_TORCH_CUDA PROPERTY STRINGS AUTO ON OFF)
 
-# A folder named by the user comes first (CMAKE_PREFIX_PATH, or RtoTorch_ROOT), then what scripts/setup --torch unpacked.
+# A folder named by the user comes first (CMAKE_PREFIX_PATH), then what scripts/setup --torch unpacked.
 if(DEFINED ENV{RTO_CACHE})
   set(rto_torch_cache "$ENV{RTO_CACHE}")
 elseif(DEFINED ENV{XDG_CACHE_HOME})
@@ -22,7 +22,7 @@ find_path(RTO_TORCH_INCLUDE_DIR ATen/ATen.h HINTS ${rto_torch_unpacked} PATH_SUF
           DOC "Folder that has ATen/ATen.h of LibTorch")
 mark_as_advanced(RTO_TORCH_INCLUDE_DIR)
 if(NOT RTO_TORCH_INCLUDE_DIR)
-  set(rto_torch_missing "LibTorch (ATen/ATen.h) is not found: run scripts/setup --torch, or name its folder in CMAKE_PREFIX_PATH")
+  set(rto_torch_missing "LibTorch (ATen/ATen.h) is not found: name its folder (of a Python wheel: site-packages/torch) in CMAKE_PREFIX_PATH, or fetch it by scripts/setup --torch of rto")
   return()
 endif()
 cmake_path(GET RTO_TORCH_INCLUDE_DIR PARENT_PATH rto_torch_prefix)
