@@ -110,16 +110,20 @@ std::string forecast(const std::vector<claim_load>& loads, const run_options& op
   const int ranks = processes() != nullptr ? processes()->size() : 1;
   const int threads = number_of_threads(options.threads) * ranks;
   const auto wall = [&](double seconds) { return std::isnan(seconds) ? "?" : duration(seconds / threads); };
-  std::string text = fmt::format("{:<20} {:>7} {:>11} {:>7}   {}\n", "claim", "points", "replicates", "kept",
-                                 fmt::format("time on {} thread{}", threads, threads == 1 ? "" : "s"));
+  const auto row = [](const auto& name, const auto& points, const auto& replicates, const auto& kept,
+                      const std::string& time) {
+    return fmt::format("{:<20} {:>7} {:>11} {:>7}   {}\n", name, points, replicates, kept, time);
+  };
+  std::string text = row("claim", "points", "replicates", "kept",
+                         fmt::format("time on {} thread{}", threads, threads == 1 ? "" : "s"));
   for (const claim_load& load : loads) {
-    text += fmt::format("{:<20} {:>7} {:>11} {:>7}   {}\n", load.name, load.cells.size(), load.total(), load.kept(),
-                        load.total() == 0             ? "skipped (needs --data)"
-                        : load.kept() == load.total() ? "kept"
-                                                      : wall(seconds_left(load)));
+    text += row(load.name, load.cells.size(), load.total(), load.kept(),
+                load.total() == 0             ? "skipped (needs --data)"
+                : load.kept() == load.total() ? "kept"
+                                              : wall(seconds_left(load)));
   }
-  return text + fmt::format("{:<20} {:>7} {:>11} {:>7}   {}{}\n", "in all", "", "", "", wall(seconds_left(loads)),
-                            measured(loads) ? "" : " (not every point was tried: a first guess)");
+  const char* guess = measured(loads) ? "" : " (not every point was tried: a first guess)";
+  return text + row("in all", "", "", "", wall(seconds_left(loads)) + guess);
 }
 
 int reproduce(reproduce_options options) {

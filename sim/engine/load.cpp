@@ -9,9 +9,9 @@
 namespace rto::sim {
 namespace {
 
-template <class Field> std::size_t total_of(const std::vector<cell_load>& cells, Field field) {
-  std::size_t sum = 0;
-  for (const cell_load& c : cells) sum += field(c);
+template <class T> T sum_of(const std::vector<cell_load>& cells, T cell_load::*field) {
+  T sum{};
+  for (const cell_load& c : cells) sum += c.*field;
   return sum;
 }
 
@@ -30,35 +30,26 @@ std::vector<std::size_t> spread(std::size_t n) {
 
 }  // namespace
 
-std::size_t claim_load::total() const {
-  return total_of(cells, [](const cell_load& c) { return c.total; });
-}
-std::size_t claim_load::kept() const {
-  return total_of(cells, [](const cell_load& c) { return c.kept; });
-}
-std::size_t claim_load::done() const {
-  return total_of(cells, [](const cell_load& c) { return c.done; });
-}
-double claim_load::seconds() const {
-  double sum = 0;
-  for (const cell_load& c : cells) sum += c.seconds;
-  return sum;
-}
+std::size_t claim_load::total() const { return sum_of(cells, &cell_load::total); }
+std::size_t claim_load::kept() const { return sum_of(cells, &cell_load::kept); }
+std::size_t claim_load::done() const { return sum_of(cells, &cell_load::done); }
+double claim_load::seconds() const { return sum_of(cells, &cell_load::seconds); }
+double claim_load::seconds_kept() const { return sum_of(cells, &cell_load::seconds_kept); }
 
 double seconds_left(const claim_load& claim) {
   const std::vector<cell_load>& cells = claim.cells;
   std::vector<std::size_t> known;
   for (std::size_t i = 0; i < cells.size(); ++i) {
-    if (cells[i].kept + cells[i].done > 0) known.push_back(i);
+    if (cells[i].finished() > 0) known.push_back(i);
   }
-  if (known.size() == 0) return claim.total() == 0 ? 0 : std::nan("");
+  if (known.empty()) return claim.total() == 0 ? 0 : std::nan("");
   double left = 0;
   std::size_t at = 0;
   for (std::size_t i = 0; i < cells.size(); ++i) {
     const auto distance = [&](std::size_t k) { return known[k] > i ? known[k] - i : i - known[k]; };
     while (at + 1 < known.size() && distance(at + 1) <= distance(at)) ++at;
     const cell_load& like = cells[known[at]];
-    left += static_cast<double>(cells[i].left()) * like.seconds / static_cast<double>(like.kept + like.done);
+    left += static_cast<double>(cells[i].left()) * like.seconds / static_cast<double>(like.finished());
   }
   return left;
 }
@@ -87,7 +78,7 @@ bool tried(const std::vector<claim_load>& claims) {
 bool measured(const std::vector<claim_load>& claims) {
   return std::all_of(claims.begin(), claims.end(), [](const claim_load& claim) {
     return std::all_of(claim.cells.begin(), claim.cells.end(),
-                       [](const cell_load& c) { return c.total == 0 || c.kept + c.done > 0; });
+                       [](const cell_load& c) { return c.total == 0 || c.finished() > 0; });
   });
 }
 

@@ -9,11 +9,13 @@ namespace rto::sim {
 /// One cell of a claim's grid: its replicates and what those that are finished took.
 struct cell_load {
   std::size_t total = 0;
-  std::size_t kept = 0;  // finished in an earlier run
-  std::size_t done = 0;  // finished in this run
-  double seconds = 0;    // of computing, of kept and done together
+  std::size_t kept = 0;     // finished in an earlier run
+  std::size_t done = 0;     // finished in this run
+  double seconds = 0;       // of computing, of kept and done together
+  double seconds_kept = 0;  // of these, of kept
 
-  std::size_t left() const { return total - kept - done; }
+  std::size_t finished() const { return kept + done; }
+  std::size_t left() const { return total - finished(); }
 };
 
 /// A claim, cells in the order of its plan.
@@ -25,6 +27,7 @@ struct claim_load {
   std::size_t kept() const;
   std::size_t done() const;
   double seconds() const;
+  double seconds_kept() const;
 };
 
 /// Seconds of computing that are left of the claim. A cell none of whose replicates is finished counts as the nearest

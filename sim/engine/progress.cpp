@@ -64,12 +64,10 @@ void progress::print(const std::string& line) {
 
 void progress::announce(const claim_load& claim) {
   if (quiet_) return;
-  double seconds = 0;
-  for (const cell_load& c : claim.cells)
-    seconds += c.done > 0 ? c.seconds * static_cast<double>(c.done) / static_cast<double>(c.done + c.kept) : 0;
-  print(fmt::format("{:<18} {:>8} replicates{}{}\n", claim.name, claim.total(),
-                    claim.done() > 0 ? fmt::format(", {:.1f} s of computing", seconds) : "",
-                    claim.kept() > 0 ? fmt::format(", {} kept from before", claim.kept()) : ""));
+  print(fmt::format(
+      "{:<18} {:>8} replicates{}{}\n", claim.name, claim.total(),
+      claim.done() > 0 ? fmt::format(", {:.1f} s of computing", claim.seconds() - claim.seconds_kept()) : "",
+      claim.kept() > 0 ? fmt::format(", {} kept from before", claim.kept()) : ""));
 }
 
 // Said when every cell has been tried, and before that once, as a guess, when patience ends.

@@ -112,6 +112,7 @@ planned_run plan_run(const std::vector<planned_claim>& claims, std::vector<std::
           results.replicates[replicate] = std::move(kept->outcome);
           seconds[replicate] = kept->seconds;
           cell.seconds += kept->seconds;
+          cell.seconds_kept += kept->seconds;
           ++cell.kept;
         } else {
           run.tasks.push_back({i, k, static_cast<std::int64_t>(replicate)});
@@ -157,7 +158,7 @@ void compute(const std::vector<planned_claim>& claims, const planned_run& run, c
     const std::size_t index = next++;
     return index < run.tasks.size() ? std::optional(index) : std::nullopt;
   };
-  const auto cell_of = [&](const task& t) -> const running_claim& { return run.claims[t.claim]; };
+  const auto claim_of = [&](const task& t) -> const running_claim& { return run.claims[t.claim]; };
 
   std::jthread others;
   if (options.others != nullptr) {
@@ -167,7 +168,7 @@ void compute(const std::vector<planned_claim>& claims, const planned_run& run, c
                   const auto index = take();
                   if (!index) return std::nullopt;
                   const task& t = run.tasks[*index];
-                  return remote_task{*index, claims[t.claim].what->id, cell_of(t).cells[t.cell].point, t.replicate};
+                  return remote_task{*index, claims[t.claim].what->id, claim_of(t).cells[t.cell].point, t.replicate};
                 },
                 .done = [&](std::size_t id, kept_replicate kept) { done(run.tasks[id], std::move(kept)); },
                 .failed = [&](std::exception_ptr e) { failure.put(std::move(e)); },
@@ -179,7 +180,7 @@ void compute(const std::vector<planned_claim>& claims, const planned_run& run, c
     while (const auto index = take()) {
       const task& t = run.tasks[*index];
       try {
-        done(t, compute_replicate(*claims[t.claim].what, cell_of(t).cells[t.cell].point, cell_of(t).points[t.cell],
+        done(t, compute_replicate(*claims[t.claim].what, claim_of(t).cells[t.cell].point, claim_of(t).points[t.cell],
                                   t.replicate, setting));
       } catch (const interruption&) {
         return;
@@ -212,19 +213,14 @@ json replicate_again(const planned_claim& claim, const run_options& options, std
 
 std::vector<claim_load> measure_claims(const std::vector<planned_claim>& claims, run_options options, double seconds) {
   planned_run run = plan_run(claims, all_cells(claims, options), options, replicate_store::access::read_only);
-  std::size_t pilots = 0;
-  for (const claim_load& load : run.loads) {
-    for (const cell_load& cell : load.cells) pilots += cell.left() > 0 && cell.kept == 0 ? 1 : 0;
-  }
   const signal_guard guard;
   const auto start = std::chrono::steady_clock::now();
   std::mutex mutex;
-  std::size_t computed = 0;
   options.others = nullptr;  // the time of a replicate is that of one thread
   const auto ending = [&] {
     const std::lock_guard hold(mutex);
     const double passed = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    return interrupted() || computed >= pilots || (passed > seconds && tried(run.loads));
+    return interrupted() || measured(run.loads) || (passed > seconds && tried(run.loads));
   };
   compute(
       claims, run, options, ending,
@@ -233,7 +229,6 @@ std::vector<claim_load> measure_claims(const std::vector<planned_claim>& claims,
         cell_load& cell = run.loads[t.claim].cells[t.cell];
         ++cell.done;
         cell.seconds += kept.seconds;
-        ++computed;
       },
       [](int) {});
   return run.loads;

@@ -170,11 +170,11 @@ conclusion conclude(const settings& s, const outcomes& results) {
                 "noisy judge prefers by Bradley-Terry, as the labels were made."};
     series gaps{.label = parametrization + " policies", .style = mark::points};
     series wins = gaps;
-    const auto add = [](series& s, std::size_t i, const estimate& e) {
-      s.x.push_back(static_cast<double>(i + 1));
-      s.y.push_back(e.value);
-      s.low.push_back(e.range.low);
-      s.high.push_back(e.range.high);
+    const auto add = [](series& curve, std::size_t i, const estimate& e) {
+      curve.x.push_back(static_cast<double>(i + 1));
+      curve.y.push_back(e.value);
+      curve.low.push_back(e.range.low);
+      curve.high.push_back(e.range.high);
     };
     for (std::size_t i = 0; i < methods.size(); ++i) {
       const std::string field = "methods." + methods[i].id;

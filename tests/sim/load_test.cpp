@@ -10,7 +10,7 @@ using namespace rto::sim;
 }
 
 TEST_CASE("the time that is left counts every cell at its own replicates' mean") {
-  claim_load claim{"c", {{10, 2, 3, 10.0}, {4, 0, 1, 6.0}}};
+  claim_load claim{"c", {{10, 2, 3, 10.0, 3.0}, {4, 0, 1, 6.0}}};
   CHECK(seconds_left(claim) == 5 * 2.0 + 3 * 6.0);
   CHECK(measured({claim}));
   claim.cells.push_back({7, 0, 0, 0});  // not tried: as its neighbour
@@ -24,6 +24,7 @@ TEST_CASE("the time that is left counts every cell at its own replicates' mean")
   CHECK(claim.kept() == 2);
   CHECK(claim.done() == 4);
   CHECK(claim.seconds() == 16);
+  CHECK(claim.seconds_kept() == 3);
 }
 
 TEST_CASE("a claim without a finished replicate counts as the mean replicate of the others, and alone is unknown") {
