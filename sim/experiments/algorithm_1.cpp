@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "sim/engine/claim.hpp"
+#include "sim/engine/curve.hpp"
 #include "sim/experiments/preference_tree.hpp"
 #include "sim/statistics/proportion.hpp"
 #include "sim/statistics/sample.hpp"
@@ -118,10 +119,7 @@ panel sweep_panel(const outcomes& results, const instance_kind& kind, const std:
     series s{.label = fmt::format("coverage {:g}", coverage)};
     const auto add = [&](double radius, const std::vector<double>& values) {
       const estimate e = mean_interval(values);
-      s.x.push_back(radius);
-      s.y.push_back(e.value);
-      s.low.push_back(std::max(e.range.low, e.value / 100));  // a logarithmic axis has no zero
-      s.high.push_back(e.range.high);
+      add_point(s, radius, e, e.value / 100);
     };
     add(radii.front() / 3, cell.values("plug_in"));
     for (std::size_t k = 0; k < radii.size(); ++k) add(radii[k], at_radius(cell, k));

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "sim/engine/curve.hpp"
 #include "sim/experiments/alignment.hpp"
 #include "sim/statistics/sample.hpp"
 
@@ -97,10 +98,7 @@ series curve(const cell_outcomes& cell, const std::string& method, const char* f
   const std::vector<double> samples = cell.replicates.front()[method]["samples"];
   for (std::size_t k = 0; k < samples.size(); ++k) {
     const estimate e = mean_interval(at_checkpoint(cell, method, field, k));
-    s.x.push_back(samples[k]);
-    s.y.push_back(e.value);
-    s.low.push_back(e.range.low);
-    s.high.push_back(e.range.high);
+    add_point(s, samples[k], e);
   }
   return s;
 }
@@ -151,10 +149,7 @@ conclusion conclude(const settings& s, const outcomes& results) {
       const std::vector<double> own = mean_of_curve(cell, "rto", "proxy"), other = mean_of_curve(cell, "dppo", "proxy");
       const std::vector<double> gap = paired_differences(own, other);
       const estimate e = mean_interval(gap);
-      d.x.push_back(lambda);
-      d.y.push_back(e.value);
-      d.low.push_back(e.range.low);
-      d.high.push_back(e.range.high);
+      add_point(d, lambda, e);
       const bool exact = critic == "exact";
       t.rows.push_back({critic, fmt::format("{:g}", lambda), fmt::format("{:.4f}", mean(own)),
                         fmt::format("{:.4f}", mean(other)), shown_interval(e, 4),

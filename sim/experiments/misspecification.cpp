@@ -10,6 +10,7 @@
 #include <rto/reward/implicit_reward.hpp>
 #include <rto/reward/pessimism.hpp>
 
+#include "sim/engine/curve.hpp"
 #include "sim/experiments/alignment.hpp"
 #include "sim/statistics/cross_fitting.hpp"
 #include "sim/statistics/sample.hpp"
@@ -236,19 +237,13 @@ figure effects_figure(const cell_outcomes& worlds, const named_rewards& rewards,
                .curves = {}};
   for (const scenario& one : scenarios) {
     series loss{.label = one.label, .style = mark::points}, gain{.label = one.label};
-    const auto add = [](series& curve, double x, const estimate& e) {
-      curve.x.push_back(x);
-      curve.y.push_back(e.value);
-      curve.low.push_back(e.range.low);
-      curve.high.push_back(e.range.high);
-    };
     for (std::size_t i = 0; i < rewards.size(); ++i)
-      add(loss, static_cast<double>(i + 1),
-          mean_interval(lost_by_optimising_on(worlds, one.id, rewards[i].first, temperatures)));
+      add_point(loss, static_cast<double>(i + 1),
+                mean_interval(lost_by_optimising_on(worlds, one.id, rewards[i].first, temperatures)));
     for (std::size_t k = 0; k < radii.size(); ++k)
-      add(gain, radii[k],
-          mean_interval(
-              paired_differences(objectives(worlds, one.id, pessimistic(k)), objectives(worlds, one.id, "model"))));
+      add_point(gain, radii[k],
+                mean_interval(paired_differences(objectives(worlds, one.id, pessimistic(k)),
+                                                 objectives(worlds, one.id, "model"))));
     lost.curves.push_back(loss);
     gained.curves.push_back(gain);
   }

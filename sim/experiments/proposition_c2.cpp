@@ -18,6 +18,7 @@
 #include <rto/theory/open_loop_gap.hpp>
 
 #include "sim/engine/claim.hpp"
+#include "sim/engine/curve.hpp"
 #include "sim/experiments/random_planning_problem.hpp"
 #include "sim/statistics/sample.hpp"
 
@@ -239,10 +240,7 @@ void add_figure(const settings& s, const outcomes& family, conclusion& c) {
       for (const auto& [curve, who] : {std::pair{&seen, "seen"}, std::pair{&unseen, "unseen"}}) {
         const estimate e =
             mean_interval(r[who]["mean"].get<double>(), r[who]["variance"].get<double>(), episodes, 0.95);
-        curve->x.push_back(h);
-        curve->y.push_back(e.value);
-        curve->low.push_back(e.range.low);
-        curve->high.push_back(e.range.high);
+        add_point(*curve, h, e);
       }
     }
     line.label = fmt::format("(H − 1)(1 − 1/{})", branches);

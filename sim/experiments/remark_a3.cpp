@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "sim/engine/curve.hpp"
 #include "sim/experiments/random_planning_problem.hpp"
 #include "sim/experiments/remark_a3_runs.hpp"
 #include "sim/statistics/sample.hpp"
@@ -226,10 +227,7 @@ panel add_regret(const settings& s, const outcomes& results, conclusion& c) {
     const outcomes some = regret.where({{"iterations", iterations}});
     const auto x = static_cast<double>(iterations);
     const estimate e = mean_interval(some.values("average"));
-    average.x.push_back(x);
-    average.y.push_back(e.value);
-    average.low.push_back(std::max(e.range.low, e.value / 100));
-    average.high.push_back(e.range.high);
+    add_point(average, x, e, e.value / 100);
     last.x.push_back(x);
     last.y.push_back(std::max(mean(some.values("last")), floor_of_figures));
     bound.x.push_back(x);

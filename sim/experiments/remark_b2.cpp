@@ -20,6 +20,7 @@
 #include <rto/reward/reward_mle.hpp>
 
 #include "sim/engine/claim.hpp"
+#include "sim/engine/curve.hpp"
 #include "sim/statistics/line_fit.hpp"
 #include "sim/statistics/proportion.hpp"
 #include "sim/statistics/sample.hpp"
@@ -286,10 +287,7 @@ conclusion conclude(const settings& s, const outcomes& results) {
     series curve{.label = label};
     for (std::size_t k = 0; k < n.size(); ++k) {
       const estimate e = mean_interval(column(cell, field, k));
-      curve.x.push_back(n[k]);
-      curve.y.push_back(e.value);
-      curve.low.push_back(std::max(e.range.low, e.value / 100));  // a logarithmic axis has no zero
-      curve.high.push_back(e.range.high);
+      add_point(curve, n[k], e, e.value / 100);
     }
     gap.curves.push_back(curve);
   }

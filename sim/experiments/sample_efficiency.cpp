@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "sim/engine/curve.hpp"
 #include "sim/experiments/alignment.hpp"
 #include "sim/statistics/sample.hpp"
 
@@ -158,10 +159,7 @@ conclusion conclude(const settings& s, const outcomes& results) {
           series curve{.label = g.label};
           for (const std::int64_t horizon : horizons) {
             const estimate e = mean_interval(results.at(point_of(s, critic, horizon)).values(field(g, name)));
-            curve.x.push_back(static_cast<double>(horizon));
-            curve.y.push_back(e.value);
-            curve.low.push_back(std::max(e.range.low, e.value / 10));  // a logarithmic axis has no zero
-            curve.high.push_back(e.range.high);
+            add_point(curve, static_cast<double>(horizon), e, e.value / 10);
           }
           target->curves.push_back(curve);
         }

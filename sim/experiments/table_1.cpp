@@ -7,6 +7,7 @@
 
 #include <rto/mdp/token_mdp.hpp>
 
+#include "sim/engine/curve.hpp"
 #include "sim/experiments/alignment.hpp"
 #include "sim/statistics/sample.hpp"
 
@@ -170,12 +171,6 @@ conclusion conclude(const settings& s, const outcomes& results) {
                 "noisy judge prefers by Bradley-Terry, as the labels were made."};
     series gaps{.label = parametrization + " policies", .style = mark::points};
     series wins = gaps;
-    const auto add = [](series& curve, std::size_t i, const estimate& e) {
-      curve.x.push_back(static_cast<double>(i + 1));
-      curve.y.push_back(e.value);
-      curve.low.push_back(e.range.low);
-      curve.high.push_back(e.range.high);
-    };
     for (std::size_t i = 0; i < methods.size(); ++i) {
       const std::string field = "methods." + methods[i].id;
       const std::vector<double> gap = cell.values(field + ".subopt");
@@ -184,8 +179,8 @@ conclusion conclude(const settings& s, const outcomes& results) {
            fmt::format("{:.2f}", cell.mean(field + ".kl")), fmt::format("{:.2f}", cell.mean(field + ".length")),
            i == rto_at ? "&ndash;" : shown_interval(mean_interval(entry(cell, "exact", rto_at, i)), 3),
            i == rto_at ? "&ndash;" : fmt::format("{:.3f}", mean(entry(cell, "noisy", rto_at, i)))});
-      add(gaps, i, mean_interval(gap));
-      if (i != rto_at) add(wins, i, mean_interval(entry(cell, "exact", rto_at, i)));
+      add_point(gaps, static_cast<double>(i + 1), mean_interval(gap));
+      if (i != rto_at) add_point(wins, static_cast<double>(i + 1), mean_interval(entry(cell, "exact", rto_at, i)));
     }
     c.tables.push_back(t);
 
