@@ -11,6 +11,20 @@ macro(rto_require name package)
   endif()
 endmacro()
 
+# And those that have none, or not everywhere: a header and a library.
+function(rto_require_library target header library package)
+  find_path(RTO_${library}_INCLUDE_DIR ${header} DOC "Folder that has ${header}")
+  find_library(RTO_${library}_LIBRARY ${library} DOC "The library ${library}")
+  mark_as_advanced(RTO_${library}_INCLUDE_DIR RTO_${library}_LIBRARY)
+  if(NOT RTO_${library}_INCLUDE_DIR OR NOT RTO_${library}_LIBRARY)
+    message(FATAL_ERROR "rto: ${library} is not found; on Debian and Ubuntu: apt install ${package} (or run scripts/setup --torch)")
+  endif()
+  if(NOT TARGET ${target})
+    add_library(${target} UNKNOWN IMPORTED GLOBAL)
+    set_target_properties(${target} PROPERTIES IMPORTED_LOCATION "${RTO_${library}_LIBRARY}" INTERFACE_INCLUDE_DIRECTORIES "${RTO_${library}_INCLUDE_DIR}")
+  endif()
+endfunction()
+
 # --- the library: Eigen and Boost's headers, nothing else ------------------------------------------------------------
 include("${CMAKE_CURRENT_LIST_DIR}/rtoDependencies.cmake")
 if(rto_dependencies_missing)
@@ -38,6 +52,11 @@ if(RTO_BUILD_SIM)
   if(NOT TARGET Random123::Random123)
     add_library(Random123::Random123 INTERFACE IMPORTED)
     target_include_directories(Random123::Random123 SYSTEM INTERFACE "${RTO_RANDOM123_INCLUDE_DIR}")
+  endif()
+  if(RTO_WITH_TORCH) # rto-llm
+    rto_require_library(PCRE2::8BIT pcre2.h pcre2-8 libpcre2-dev)
+    rto_require_library(utf8proc::utf8proc utf8proc.h utf8proc libutf8proc-dev)
+    rto_require(tomlplusplus libtomlplusplus-dev 3)
   endif()
 endif()
 
