@@ -157,6 +157,18 @@ TEST_CASE("Forbidden tokens are light, and visited only when everything is", "[t
   CHECK(best_first_token_search(oracle).best_response == std::vector<int>{1, 1, 1});
 }
 
+TEST_CASE("log-probabilities of a random instance are at most 0, however decided it is and whatever the compiler fuses",
+          "[random_instance]") {
+  for (const double sharpness : {0.5, 3.0, 30.0}) {
+    for (std::uint64_t seed = 0; seed < 20000; ++seed) {
+      const random_instance tree(2, 1, sharpness, seed);
+      const auto root = tree.initial_state();
+      const double log_p[] = {tree.log_probability(root, 0), tree.log_probability(root, 1)};
+      REQUIRE(std::max(log_p[0], log_p[1]) <= 0);
+    }
+  }
+}
+
 TEST_CASE("heavy_counts of a constant-entropy instance are those that T1 visits", "[random_instance]") {
   for (const std::vector<double>& q : {std::vector<double>{0.7, 0.2, 0.1}, {0.25, 0.25, 0.25, 0.25}, {0.9, 0.1}}) {
     const constant_entropy_instance tree(q, 8, 3);

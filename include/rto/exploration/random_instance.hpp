@@ -40,7 +40,8 @@ class random_instance {
   state_type initial_state() const { return state_of(seed_); }
   state_type append(const state_type& state, int token) const { return state_of(detail::child_key(state.key, token)); }
   double log_probability(const state_type& state, int token) const {
-    return logit(state.key, token) - state.log_normalizer;
+    // The product inside the logit may be fused with the subtraction and lack the rounding that the normalizer had.
+    return std::min(0.0, logit(state.key, token) - state.log_normalizer);
   }
 
  private:
