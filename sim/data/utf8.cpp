@@ -8,10 +8,13 @@ namespace {
 
 unsigned char byte(std::string_view text, std::size_t k) { return static_cast<unsigned char>(text[k]); }
 
-// Length of the well-formed sequence at `at`, 0 when there is none.
-std::size_t sequence_length(std::string_view text, std::size_t at) {
+bool begins_code_point(char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }
+
+}  // namespace
+
+utf8_unit utf8_unit_at(std::string_view text, std::size_t at) {
   const unsigned char lead = byte(text, at);
-  if (lead < 0x80) return 1;
+  if (lead < 0x80) return {1, true, false};
   std::size_t length = 0;
   unsigned char low = 0x80, high = 0xbf;  // range of the second byte
   if (lead >= 0xc2 && lead <= 0xdf) {
@@ -25,25 +28,22 @@ std::size_t sequence_length(std::string_view text, std::size_t at) {
     if (lead == 0xf0) low = 0x90;
     if (lead == 0xf4) high = 0x8f;
   } else {
-    return 0;
+    return {1, false, false};
   }
-  if (at + length > text.size()) return 0;
-  if (byte(text, at + 1) < low || byte(text, at + 1) > high) return 0;
-  for (std::size_t k = 2; k < length; ++k) {
-    if ((byte(text, at + k) & 0xc0) != 0x80) return 0;
+  for (std::size_t k = 1; k < length; ++k) {
+    if (at + k == text.size()) return {k, false, true};
+    if (byte(text, at + k) < low || byte(text, at + k) > high) return {k, false, false};
+    low = 0x80;
+    high = 0xbf;
   }
-  return length;
+  return {length, true, false};
 }
-
-bool begins_code_point(char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }
-
-}  // namespace
 
 std::size_t first_invalid_utf8(std::string_view text) {
   for (std::size_t at = 0; at < text.size();) {
-    const std::size_t length = sequence_length(text, at);
-    if (length == 0) return at;
-    at += length;
+    const utf8_unit unit = utf8_unit_at(text, at);
+    if (!unit.complete) return at;
+    at += unit.length;
   }
   return std::string_view::npos;
 }
@@ -68,17 +68,19 @@ std::string printable(std::string_view text, std::size_t limit) {
   std::string shown;
   for (std::size_t at = 0; at < text.size();) {
     if (shown.size() >= limit) return shown + "...";
-    const std::size_t length = sequence_length(text, at);
+    const utf8_unit unit = utf8_unit_at(text, at);
     const unsigned char c = byte(text, at);
-    if (length == 0 || c < 0x20 || c == 0x7f) {
+    if (!unit.complete || c < 0x20 || c == 0x7f) {
       shown += fmt::format("\\x{:02x}", c);
       ++at;
     } else {
-      shown += text.substr(at, length);
-      at += length;
+      shown += text.substr(at, unit.length);
+      at += unit.length;
     }
   }
   return shown;
 }
+
+std::string in_quotes(std::string_view text, std::size_t limit) { return '"' + printable(text, limit) + '"'; }
 
 }  // namespace rto::sim
