@@ -12,7 +12,8 @@ namespace rto::sim {
 std::size_t first_invalid_utf8(std::string_view text);
 
 /// What stands at a byte of a text: a well-formed sequence (`complete`), the beginning of one that the text's end cuts
-/// (`cut`), or else the longest beginning of one, at least a byte: what one U+FFFD stands for (Unicode 15, section 3.9).
+/// (`cut`), or else the longest beginning of one, at least a byte: what one U+FFFD stands for (Unicode 15,
+/// section 3.9).
 struct utf8_unit {
   std::size_t length;
   bool complete, cut;

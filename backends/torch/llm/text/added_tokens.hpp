@@ -15,7 +15,7 @@ namespace rto::llm {
 struct added_token {
   token_id id = 0;
   std::string content;
-  bool single_word = false;  // only where no letter or digit touches it
+  bool single_word = false;             // only where no letter or digit touches it
   bool lstrip = false, rstrip = false;  // takes the white space before, after it
   bool normalized = false;              // looked for after normalisation, itself normalised
   bool special = false;
@@ -38,8 +38,7 @@ class token_matcher {
 
   /// Calls `on_text(part, begin)` for every part of the text between tokens (none is empty; `begin` is its offset) and
   /// `on_token(id)` for every token, in order.
-  template <class OnText, class OnToken>
-  void split(std::string_view text, OnText&& on_text, OnToken&& on_token) const {
+  template <class OnText, class OnToken> void split(std::string_view text, OnText&& on_text, OnToken&& on_token) const {
     std::size_t done = 0;
     for (std::size_t from = 0; from < text.size();) {
       const std::optional<match> found = find(text, from);

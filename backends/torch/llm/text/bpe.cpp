@@ -84,8 +84,7 @@ void bpe::find_symbols_of(std::string_view part, std::vector<std::uint32_t>& sym
     unknown = false;
   };
   for (std::size_t at = 0; at < part.size();) {
-    const code_point c =
-        byte_level_ ? code_point{static_cast<unsigned char>(part[at]), 1} : code_point_at(part, at);
+    const code_point c = byte_level_ ? code_point{static_cast<unsigned char>(part[at]), 1} : code_point_at(part, at);
     const std::string_view bytes = part.substr(at, c.length);
     at += c.length;
     if (const std::uint32_t symbol = symbol_of(c.value); symbol != none) {

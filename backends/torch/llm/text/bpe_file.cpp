@@ -52,7 +52,8 @@ bpe::bpe(const json& model, const std::string& place, bool byte_level, vocabular
 void bpe::read_options(const json& model, const std::string& place) {
   const sim::reader fields(model, place);
   const std::string type = fields.has("type") ? fields.text("type") : "BPE";
-  if (type != "BPE") fields.fail("type", fmt::format("the model {} is not supported, only BPE is", sim::in_quotes(type)));
+  if (type != "BPE")
+    fields.fail("type", fmt::format("the model {} is not supported, only BPE is", sim::in_quotes(type)));
   if (fields.number_or("dropout", 0) != 0) fields.fail("dropout", "dropout of merges is not supported");
   for (const char* name : {"continuing_subword_prefix", "end_of_word_suffix"})
     if (fields.has(name) && !fields.text(name).empty()) fields.fail(name, "is not supported, only an empty one is");
@@ -72,9 +73,11 @@ void bpe::read_vocabulary(const json& model, const std::string& place, vocabular
   for (const auto& [token, id] : list.items()) {
     const auto here = [&] { return fmt::format("{}[{}]", fields.place_of("vocab"), sim::in_quotes(token)); };
     if (!id.is_number_integer() || id < 0 || id >= vocabulary::largest_size)
-      fail(here(), fmt::format("expected an id from 0 to {}, found {}", vocabulary::largest_size - 1, sim::describe(id)));
+      fail(here(),
+           fmt::format("expected an id from 0 to {}, found {}", vocabulary::largest_size - 1, sim::describe(id)));
     const auto value = id.get<token_id>();
-    if (!tokens.add(token, value)) fail(here(), fmt::format("the id {} is that of {} too", value, sim::in_quotes(tokens[value])));
+    if (!tokens.add(token, value))
+      fail(here(), fmt::format("the id {} is that of {} too", value, sim::in_quotes(tokens[value])));
     if (!ignore_merges_) continue;
     if (!byte_level_)
       words_.add(token, value);
@@ -137,7 +140,9 @@ void bpe::read_merges(const json& model, const std::string& place, const vocabul
   if (byte_level_ || !may_cut_) return;
   const std::uint32_t space = symbol_of(U'\u2581');
   cut_at_spaces_ = space != none;
-  const auto joins_space = [&](std::uint64_t symbol) { return symbol != space && joints_.contains((symbol << 32) | space); };
+  const auto joins_space = [&](std::uint64_t symbol) {
+    return symbol != space && joints_.contains((symbol << 32) | space);
+  };
   for (token_id id = 0; id < tokens.size() && cut_at_spaces_; ++id)
     if (joins_space(static_cast<std::uint64_t>(id))) cut_at_spaces_ = false;
 }

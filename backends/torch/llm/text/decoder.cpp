@@ -31,7 +31,10 @@ std::optional<char> byte_token(std::string_view token) {
   if (token.size() != 6 || !token.starts_with("<0x") || token[5] != '>') return std::nullopt;
   int value = 0;
   for (const char c : token.substr(3, 2)) {
-    const int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+    const int digit = c >= '0' && c <= '9'   ? c - '0'
+                      : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                      : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                                             : -1;
     if (digit < 0) return std::nullopt;
     value = 16 * value + digit;
   }
@@ -92,8 +95,9 @@ void decoder::add_step(const sim::json& value, const std::string& place) {
     }
     steps_.emplace_back(replacement(value, place));
   } else {
-    fields.fail("type", "the decoder \"" + type +
-                            "\" is not supported (ByteLevel, Replace, Metaspace, ByteFallback, Fuse, Strip and Sequence are)");
+    fields.fail("type",
+                "the decoder \"" + type +
+                    "\" is not supported (ByteLevel, Replace, Metaspace, ByteFallback, Fuse, Strip and Sequence are)");
   }
 }
 
@@ -107,9 +111,11 @@ std::string decoder::piece(std::string_view token, bool first) const {
     } else {
       const auto& [content, start, stop] = std::get<strip>(s);
       std::size_t begin = 0, end = text.size();
-      for (std::size_t k = 0; k < start && text.compare(begin, content.size(), content) == 0; ++k) begin += content.size();
+      for (std::size_t k = 0; k < start && text.compare(begin, content.size(), content) == 0; ++k)
+        begin += content.size();
       for (std::size_t k = 0; k < stop && end >= begin + content.size() &&
-                              text.compare(end - content.size(), content.size(), content) == 0; ++k)
+                              text.compare(end - content.size(), content.size(), content) == 0;
+           ++k)
         end -= content.size();
       text = text.substr(begin, end - begin);
     }

@@ -42,8 +42,7 @@ void append_normalized(std::string_view text, normal_form form, std::string& res
     std::stable_sort(begin, end, [](auto a, auto b) { return combining_class(a) < combining_class(b); });
     begin = end;
   }
-  const auto length =
-      utf8proc_normalize_utf32(points.data(), static_cast<utf8proc_ssize_t>(points.size()), options);
+  const auto length = utf8proc_normalize_utf32(points.data(), static_cast<utf8proc_ssize_t>(points.size()), options);
   for (utf8proc_ssize_t k = 0; k < length; ++k)
     append_code_point(result, static_cast<char32_t>(points[static_cast<std::size_t>(k)]));
 }

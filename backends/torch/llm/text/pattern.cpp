@@ -112,9 +112,8 @@ pattern::pattern(const std::string& expression, const std::string& place) {
   const std::string translated = translate(expression, place);
   int error = 0;
   PCRE2_SIZE offset = 0;
-  pcre2_code* compiled =
-      pcre2_compile(reinterpret_cast<PCRE2_SPTR>(translated.data()), translated.size(),
-                    PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C, &error, &offset, nullptr);
+  pcre2_code* compiled = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(translated.data()), translated.size(),
+                                       PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C, &error, &offset, nullptr);
   if (compiled == nullptr)
     throw sim::field_error(fmt::format("{}: not a regular expression: {}", place, engine_message(error)));
   code_ = std::make_unique<code>(compiled);
@@ -141,8 +140,9 @@ std::optional<text_range> pattern::next(search_state& search, std::string_view t
       continue;
     }
     if (result == PCRE2_ERROR_NOMATCH) return std::nullopt;
-    if (result < 0) throw sim::user_error(fmt::format("the tokenizer's pattern fails on a text of {} bytes: {}",
-                                                      text.size(), engine_message(result)));
+    if (result < 0)
+      throw sim::user_error(
+          fmt::format("the tokenizer's pattern fails on a text of {} bytes: {}", text.size(), engine_message(result)));
     const PCRE2_SIZE* range = pcre2_get_ovector_pointer(search.data);
     if (range[1] > range[0]) return text_range{range[0], range[1]};
     if (range[1] >= text.size()) return std::nullopt;

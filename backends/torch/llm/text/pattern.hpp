@@ -12,9 +12,9 @@ struct text_range {
   std::size_t begin = 0, end = 0;
 };
 
-/// A compiled regular expression of the dialect that tokenizer files use (Oniguruma's): Unicode classes, leftmost match,
-/// first alternative. \s is White_Space and \w has marks in it, as there. Constructs that mean something else in PCRE2
-/// are refused. May be used by several threads at once.
+/// A compiled regular expression of the dialect that tokenizer files use (Oniguruma's): Unicode classes, leftmost
+/// match, first alternative. \s is White_Space and \w has marks in it, as there. Constructs that mean something else in
+/// PCRE2 are refused. May be used by several threads at once.
 class pattern {
  public:
   /// \throws sim::field_error `place: ...` for an expression that is malformed or not supported

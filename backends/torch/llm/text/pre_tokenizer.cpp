@@ -175,11 +175,11 @@ void pre_tokenizer::apply(const step& s, std::string_view text, bool at_start, s
     if (!bytes->use_rule)
       words.push_back(text);
     else
-      all_words(word_rule::gpt2(), [&](const text_range& r) { words.push_back(text.substr(r.begin, r.end - r.begin)); });
+      all_words(word_rule::gpt2(),
+                [&](const text_range& r) { words.push_back(text.substr(r.begin, r.end - r.begin)); });
   } else if (const auto* marks = std::get_if<metaspace>(&s)) {
     std::string marked = replace_all(text, " ", marks->replacement);
-    const bool wanted =
-        marks->scheme == prepend_scheme::always || (marks->scheme == prepend_scheme::first && at_start);
+    const bool wanted = marks->scheme == prepend_scheme::always || (marks->scheme == prepend_scheme::first && at_start);
     if (wanted && !marked.starts_with(marks->replacement)) marked.insert(0, marks->replacement);
     text = made.emplace_back(std::move(marked));
     if (!marks->split)

@@ -31,8 +31,8 @@ void tokenizer_tables::give_back(std::unique_ptr<bpe_memory> memory) const {
 token_ids tokenizer::encode(std::string_view text, bool add_special_tokens) const {
   const tokenizer_tables& t = *tables_;
   if (const std::size_t at = sim::first_invalid_utf8(text); at != std::string_view::npos)
-    throw sim::user_error(fmt::format("the text to encode is not UTF-8 at byte {}: \"{}\"", at,
-                                      sim::printable(text.substr(at), 12)));
+    throw sim::user_error(
+        fmt::format("the text to encode is not UTF-8 at byte {}: \"{}\"", at, sim::printable(text.substr(at), 12)));
   token_ids ids;
   ids.reserve(text.size() / 4 + 8);
   if (add_special_tokens) ids = t.before;
@@ -78,7 +78,9 @@ std::optional<token_id> tokenizer::bos() const { return tables_->bos; }
 std::optional<token_id> tokenizer::eos() const { return tables_->eos; }
 std::optional<token_id> tokenizer::pad() const { return tables_->pad; }
 std::optional<token_id> tokenizer::unk() const { return tables_->unk; }
-bool tokenizer::is_special(token_id id) const { return has_token(id) && tables_->special[static_cast<std::size_t>(id)]; }
+bool tokenizer::is_special(token_id id) const {
+  return has_token(id) && tables_->special[static_cast<std::size_t>(id)];
+}
 const std::string& tokenizer::chat_template() const { return tables_->chat_template; }
 
 void tokenizer::save(const std::filesystem::path& folder) const {

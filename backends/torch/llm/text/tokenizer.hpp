@@ -19,9 +19,10 @@ struct tokenizer_tables;
 /// Immutable; a copy is a reference to the same tables; may be used by several threads at once.
 class tokenizer {
  public:
-  /// Reads a file tokenizer.json (by any name) or a model's folder, where tokenizer_config.json, special_tokens_map.json
-  /// and chat_template.jinja are read too if they are there. Truncation and padding that the file asks for are not done.
-  /// \throws sim::user_error one line naming file and field: what is missing, malformed or not supported
+  /// Reads a file tokenizer.json (by any name) or a model's folder, where tokenizer_config.json,
+  /// special_tokens_map.json and chat_template.jinja are read too if they are there. Truncation and padding that the
+  /// file asks for are not done. \throws sim::user_error one line naming file and field: what is missing, malformed or
+  /// not supported
   static tokenizer load(const std::filesystem::path& file_or_folder);
 
   /// The ids of a text. Special and added tokens that are written out in it are found.

@@ -33,8 +33,9 @@ void read_post_processor(const json& value, const std::string& place, tokenizer_
     return;
   }
   if (type != "TemplateProcessing")
-    fields.fail("type", fmt::format("the post-processor {} is not supported (TemplateProcessing, ByteLevel and Sequence are)",
-                                    sim::in_quotes(type)));
+    fields.fail("type",
+                fmt::format("the post-processor {} is not supported (TemplateProcessing, ByteLevel and Sequence are)",
+                            sim::in_quotes(type)));
   if (tables.templated) fields.fail("type", "two templates are not supported");
   tables.templated = true;
   const sim::reader tokens = fields.object("special_tokens");
@@ -54,7 +55,6 @@ void read_post_processor(const json& value, const std::string& place, tokenizer_
   }
   if (!text_seen) fields.fail("single", "expected the sequence A among the pieces");
 }
-
 
 // The added tokens of the file, then those of tokenizer_config.json, which win.
 class added_token_list {
@@ -135,7 +135,8 @@ std::optional<token_id> role(const json& document, const std::string& name, cons
   const json* value = field(document, field_name);
   if (value == nullptr) return std::nullopt;
   const std::string place = name + ": " + field_name;
-  const std::string content = value->is_string() ? value->get<std::string>() : sim::reader(*value, place).text("content");
+  const std::string content =
+      value->is_string() ? value->get<std::string>() : sim::reader(*value, place).text("content");
   const auto id = tokens.find(content);
   if (!id) throw sim::field_error(fmt::format("{}: {} is no token of the tokenizer", place, sim::in_quotes(content)));
   return id;

@@ -33,7 +33,8 @@ class word_cache {
     e.word = word;
     e.length = static_cast<std::uint8_t>(length);
     e.count = static_cast<std::uint8_t>(ids.size());
-    std::transform(ids.begin(), ids.end(), e.ids.begin(), [](std::int64_t id) { return static_cast<std::uint32_t>(id); });
+    std::transform(ids.begin(), ids.end(), e.ids.begin(),
+                   [](std::int64_t id) { return static_cast<std::uint32_t>(id); });
   }
 
  private:

@@ -34,9 +34,7 @@ struct short_word {
       for (std::size_t k = 0; k < n; ++k) a |= std::uint64_t{static_cast<unsigned char>(p[k])} << (8 * k);
     }
   }
-  std::uint64_t hash(std::size_t length) const {
-    return mix(mix(a, c + 0xD1B54A32D192ED03ULL * length), b);
-  }
+  std::uint64_t hash(std::size_t length) const { return mix(mix(a, c + 0xD1B54A32D192ED03ULL * length), b); }
 };
 
 /// Of a text of any length.

@@ -9,8 +9,7 @@ namespace {
 
 constexpr std::string_view gpt2_pattern =
     R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
-constexpr std::string_view cl100k_before_digits =
-    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|)";
+constexpr std::string_view cl100k_before_digits = R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|)";
 constexpr std::string_view cl100k_after_digits = R"(| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
 
 bool is_line_end(char c) { return c == '\n' || c == '\r'; }
@@ -98,7 +97,8 @@ std::size_t word_rule::end_of_run(std::string_view text, std::size_t at, charact
   return at;
 }
 
-// \s*[\r\n]+ where lines are kept apart, then \s+(?!\S) and \s+: white space before a word leaves it its last character.
+// \s*[\r\n]+ where lines are kept apart, then \s+(?!\S) and \s+: white space before a word leaves it its last
+// character.
 std::size_t word_rule::end_of_space(std::string_view text, std::size_t at, bool lines_apart) const {
   std::size_t end = at, last = at, after_line = at;
   while (end < text.size()) {
