@@ -137,6 +137,33 @@ struct token_statistics_function : ::torch::autograd::Function<token_statistics_
     return all;
   }
 
+  /// dL/dlogits from dL/d of the statistics (undefined: 0), no tensor beside it larger than a block.
+  static at::Tensor differentiate(const at::Tensor& logits, const at::Tensor& tokens, const at::Tensor& reference,
+                                  const row_statistics& of, const token_statistics_options& options,
+                                  const at::Tensor& d_log_probability, const at::Tensor& d_entropy,
+                                  const at::Tensor& d_divergence) {
+    const at::NoGradGuard no_gradients;
+    at::Tensor gradient = at::empty_like(logits, at::MemoryFormat::Contiguous);
+#ifdef RTO_TORCH_KERNELS
+    if (logits.is_cuda() && logits.numel() > 0) {
+      token_statistics_gradient_cuda(logits, tokens, reference, of, options, d_log_probability, d_entropy, d_divergence,
+                                     gradient);
+      return gradient;
+    }
+#endif
+    const std::int64_t rows = logits.size(0), step = block_rows(logits);
+    for (std::int64_t from = 0; from < rows; from += step) {
+      const std::int64_t n = std::min(step, rows - from);
+      const auto part = [&](const at::Tensor& x) { return block(x, from, n); };
+      gradient.narrow(0, from, n)
+          .copy_(token_statistics_gradient_of(
+              part(logits), part(tokens), part(reference),
+              {part(of.log_total), {}, part(of.entropy), part(of.divergence), part(of.reference_log_total)}, options,
+              part(d_log_probability), part(d_entropy), part(d_divergence)));
+    }
+    return gradient;
+  }
+
   static ::torch::autograd::variable_list forward(::torch::autograd::AutogradContext* ctx, const at::Tensor& logits,
                                                   const token_statistics_constants& with) {
     const row_statistics of = compute(logits, with.tokens, with.reference, with.options);
@@ -167,25 +194,8 @@ struct token_statistics_function : ::torch::autograd::Function<token_statistics_
                                               d_log_probability, d_entropy, d_divergence)
                      .to(logits.scalar_type());
     } else {
-      const row_statistics of{saved[3], none, saved[4], saved[5], saved[6]};
-      gradient = at::empty_like(logits, at::MemoryFormat::Contiguous);
-#ifdef RTO_TORCH_KERNELS
-      if (logits.is_cuda() && logits.numel() > 0) {
-        token_statistics_gradient_cuda(logits, tokens, reference, of, options, d_log_probability, d_entropy,
-                                       d_divergence, gradient);
-        return {gradient, none};
-      }
-#endif
-      const std::int64_t rows = logits.size(0), step = block_rows(logits);
-      for (std::int64_t from = 0; from < rows; from += step) {
-        const std::int64_t n = std::min(step, rows - from);
-        const auto part = [&](const at::Tensor& x) { return block(x, from, n); };
-        gradient.narrow(0, from, n)
-            .copy_(token_statistics_gradient_of(
-                part(logits), part(tokens), part(reference),
-                {part(of.log_total), none, part(of.entropy), part(of.divergence), part(of.reference_log_total)},
-                options, part(d_log_probability), part(d_entropy), part(d_divergence)));
-      }
+      gradient = differentiate(logits, tokens, reference, {saved[3], none, saved[4], saved[5], saved[6]}, options,
+                               d_log_probability, d_entropy, d_divergence);
     }
     return {gradient, none};
   }
