@@ -9,23 +9,26 @@
 
 namespace rto::sim {
 
-bool json_lines_reader::next(json& object) {
+template <class Json> bool json_lines_reader::read(Json& object) {
   do {
     if (!lines_.next(line_)) return false;
   } while (line_.find_first_not_of(" \t\r") == std::string::npos);
   try {
-    object = json::parse(line_);
-  } catch (const json::parse_error& error) {
+    object = Json::parse(line_);
+  } catch (const nlohmann::json::parse_error& error) {
     const std::size_t at = error.byte == 0 ? 0 : error.byte - 1;  // the byte it stumbled over
     if (at >= line_.size()) lines_.fail("expected a JSON object, found the end of the line inside it");
     lines_.fail(
         fmt::format("column {}: expected JSON, found '{}'", at + 1, printable(std::string_view(line_).substr(at), 12)));
-  } catch (const json::out_of_range&) {
+  } catch (const nlohmann::json::out_of_range&) {
     lines_.fail("expected JSON with finite numbers, found one out of range");
   }
   if (!object.is_object()) lines_.fail(fmt::format("expected a JSON object, found {}", describe(object)));
   return true;
 }
+
+bool json_lines_reader::next(json& object) { return read(object); }
+bool json_lines_reader::next(ordered_json& object) { return read(object); }
 
 const std::string& json_lines_reader::text(const json& object, const std::string& field) const {
   const auto at = object.find(field);

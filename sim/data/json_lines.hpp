@@ -16,6 +16,8 @@ class json_lines_reader {
   /// Reads the next object; lines of white space only are skipped. \returns false at the end of the file
   /// \throws user_error `file:line: ...` for what is not JSON or not an object
   bool next(json& object);
+  /// The same with the order of fields kept.
+  bool next(ordered_json& object);
 
   /// A text field of `object`. \throws user_error `file:line: field "chosen": expected a text, found ...`
   const std::string& text(const json& object, const std::string& field) const;
@@ -24,6 +26,8 @@ class json_lines_reader {
   std::string place() const { return lines_.place(); }
 
  private:
+  template <class Json> bool read(Json& object);
+
   line_source lines_;
   std::string line_;
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "sim/data/dialogue.hpp"
 #include "sim/data/utf8.hpp"
 #include "sim/io/file.hpp"
 
@@ -60,9 +61,8 @@ std::array<double, 6> style_features(std::string_view text) {
 }
 
 std::string_view last_reply(std::string_view dialogue) {
-  constexpr std::string_view mark = "\n\nAssistant:";
-  const std::size_t at = dialogue.rfind(mark);
-  return at == std::string_view::npos ? dialogue : dialogue.substr(at + mark.size());
+  const std::size_t prompt = shared_prompt(dialogue, dialogue);
+  return prompt == std::string_view::npos ? dialogue : dialogue.substr(prompt);
 }
 
 std::vector<text_token> tokens_of(std::string_view text) {
