@@ -22,7 +22,7 @@ struct encoded_answer {
   std::int64_t prompt_length = 0;  ///< of `ids`; the answer is the rest
   /// One for each id, 1 where the id is to be predicted (the assistant's turns), 0 elsewhere; empty: 1 from
   /// prompt_length on. An id at position 0 has nothing to be predicted from, whatever the mask says.
-  std::vector<std::uint8_t> loss_mask;
+  std::vector<std::uint8_t> loss_mask = {};
   bool complete = true;  ///< false: cut, and without the end token therefore
 
   /// Whether the id at `position` is to be predicted.
@@ -41,7 +41,7 @@ struct labelled_answer {
 /// Two answers to one prompt, of which the first was preferred.
 struct encoded_pair {
   token_ids prompt, chosen, rejected;  ///< the answers with their end tokens where they are complete
-  std::optional<double> margin;        ///< finite: how much better the chosen one is, in units of reward
+  std::optional<double> margin = {};   ///< finite: how much better the chosen one is, in units of reward
   bool chosen_complete = true, rejected_complete = true;
 };
 

@@ -51,8 +51,8 @@ data_format detect(const record_fields& f) {
                   f.place(), f.names()));
 }
 
-messages one_message(const char* role, std::string content) {
-  messages list = messages::array();
+message_list one_message(const char* role, std::string content) {
+  message_list list = message_list::array();
   list.push_back({{"role", role}, {"content", std::move(content)}});
   return list;
 }
@@ -164,7 +164,7 @@ class records_of_file {
   // TRL's rule: what both begin with is the prompt, less a blank at its end.
   bool split_shared_prefix(record& r) {
     if (is_conversation(r.answer)) {
-      const messages chosen = messages_of(r.answer), rejected = messages_of(r.rejected);
+      const message_list chosen = messages_of(r.answer), rejected = messages_of(r.rejected);
       std::size_t at = 0;
       while (at < std::min(chosen.size(), rejected.size()) && chosen[at] == rejected[at]) ++at;
       // The last message of each is its answer, even where all are equal.
@@ -173,8 +173,8 @@ class records_of_file {
         ++set_.without_prompt;
         return false;
       }
-      const auto part = [](const messages& all, std::size_t from, std::size_t to) {
-        messages some = messages::array();
+      const auto part = [](const message_list& all, std::size_t from, std::size_t to) {
+        message_list some = message_list::array();
         for (std::size_t k = from; k < to; ++k) some.push_back(all[k]);
         return some;
       };
@@ -206,8 +206,12 @@ class records_of_file {
     std::string prompt = f.text("instruction");
     if (f.has("input") && !f.text("input").empty()) prompt += "\n\n" + f.text("input");
     r.prompt = one_message("user", std::move(prompt));
-    r.answer = one_message("assistant", f.text(votes[1] >= votes[2] ? "response1" : "response2"));
-    r.rejected = one_message("assistant", f.text(votes[1] >= votes[2] ? "response2" : "response1"));
+    // A spreadsheet has made booleans of some answers.
+    const auto response = [&](const char* field) {
+      return f.at(field).is_boolean() ? (f.flag(field) ? "True" : "False") : f.text(field);
+    };
+    r.answer = one_message("assistant", response(votes[1] >= votes[2] ? "response1" : "response2"));
+    r.rejected = one_message("assistant", response(votes[1] >= votes[2] ? "response2" : "response1"));
     if (votes[1] != votes[2]) return true;
     ++set_.ties;
     return false;
@@ -310,8 +314,8 @@ record_set read_records(const std::filesystem::path& file, std::optional<data_fo
   return records.take();
 }
 
-std::optional<messages> messages_of_dialogue(std::string_view dialogue) {
-  messages list = messages::array();
+std::optional<message_list> messages_of_dialogue(std::string_view dialogue) {
+  message_list list = message_list::array();
   for (const sim::dialogue_turn& turn : sim::dialogue_turns(dialogue)) {
     const std::size_t begin = turn.text.find_first_not_of(" \t\r\n"), end = turn.text.find_last_not_of(" \t\r\n");
     const std::string_view content = begin == std::string_view::npos ? "" : turn.text.substr(begin, end + 1 - begin);

@@ -14,15 +14,15 @@ namespace rto::llm {
 
 /// Messages of a conversation as the file has them: a list of objects with a text `role`; a chat template reads the
 /// rest (`content`, `tool_calls`, ...). The order of fields is kept, because templates may print whole objects.
-using messages = sim::ordered_json;
+using message_list = sim::ordered_json;
 
 /// A text as it stands (TRL's standard format), or messages that a chat template turns into text (conversational).
-using passage = std::variant<std::string, messages>;
+using passage = std::variant<std::string, message_list>;
 
-[[nodiscard]] inline bool is_conversation(const passage& p) { return std::holds_alternative<messages>(p); }
+[[nodiscard]] inline bool is_conversation(const passage& p) { return std::holds_alternative<message_list>(p); }
 /// \pre of that kind
 [[nodiscard]] inline const std::string& text_of(const passage& p) { return std::get<std::string>(p); }
-[[nodiscard]] inline const messages& messages_of(const passage& p) { return std::get<messages>(p); }
+[[nodiscard]] inline const message_list& messages_of(const passage& p) { return std::get<message_list>(p); }
 
 /// What a record is for. \source TRL, "Dataset formats and types"
 enum class data_kind {
@@ -58,10 +58,10 @@ struct record {
   passage prompt = std::string();
   passage answer = std::string();  ///< the completion, the chosen answer; the whole of a text
   passage rejected = std::string();
-  std::optional<double> margin;
+  std::optional<double> margin = {};
   bool desirable = true;
-  sim::ordered_json tools;  ///< of a conversation: descriptions for the template; null where there are none
-  std::string place;        ///< `file:12`, for messages
+  sim::ordered_json tools = {};  ///< of a conversation: descriptions for the template; null where there are none
+  std::string place;             ///< `file:12`, for messages
 };
 
 struct record_set {
@@ -81,7 +81,7 @@ record_set read_records(const std::filesystem::path& file, std::optional<data_fo
 
 /// A dialogue of "\n\nHuman:" and "\n\nAssistant:" turns as messages (user, assistant), without the blanks around them;
 /// `nothing` when it is none. A last turn without any text is left out: it is where an answer goes.
-std::optional<messages> messages_of_dialogue(std::string_view dialogue);
+std::optional<message_list> messages_of_dialogue(std::string_view dialogue);
 
 /// The prompt of a summary as the TL;DR data have it. \source Stiennon et al. 2020 (arXiv 2009.01325), appendix
 std::string summary_prompt(std::string_view subreddit, std::string_view title, std::string_view post);

@@ -38,7 +38,7 @@ passage record_fields::text_or_messages(const std::string& field) const {
   if (v.is_string()) return v.get<std::string>();
   if (!v.is_array()) fail(field, fmt::format("expected a text or a list of messages, found {}", describe(v)));
   check_messages(*this, field, v);
-  return passage(std::in_place_type<messages>, v);
+  return passage(std::in_place_type<message_list>, v);
 }
 
 bool record_fields::flag(const std::string& field) const {
@@ -75,7 +75,7 @@ const sim::ordered_json& record_fields::list(const std::string& field, std::size
   return v;
 }
 
-void check_messages(const record_fields& fields, const std::string& field, const messages& list) {
+void check_messages(const record_fields& fields, const std::string& field, const message_list& list) {
   if (list.empty()) fields.fail(field, "expected messages, found an empty list");
   for (std::size_t k = 0; k < list.size(); ++k) {
     const auto wrong = [&](const std::string& what, const sim::ordered_json& found) {

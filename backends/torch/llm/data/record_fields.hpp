@@ -32,6 +32,6 @@ class record_fields {
 
 /// Messages, checked: a list of objects with a text role; content a text, null, absent or a list of parts.
 /// \throws sim::user_error
-void check_messages(const record_fields& fields, const std::string& field, const messages& list);
+void check_messages(const record_fields& fields, const std::string& field, const message_list& list);
 
 }  // namespace rto::llm

@@ -15,12 +15,12 @@ namespace rto::llm {
 
 struct chat_template_options {
   bool add_generation_prompt = false;  ///< end with the header of an assistant's turn
-  sim::ordered_json tools;             ///< descriptions of functions; null where there are none
-  sim::ordered_json documents;
+  sim::ordered_json tools = {};        ///< descriptions of functions; null where there are none
+  sim::ordered_json documents = {};
   /// More variables of the template: `enable_thinking`, `date_string`, ... an object, or null.
-  sim::ordered_json variables;
-  std::optional<std::tm> now;  ///< what strftime_now tells; unset: the local time
-  jinja::render_limits limits;
+  sim::ordered_json variables = {};
+  std::optional<std::tm> now = {};  ///< what strftime_now tells; unset: the local time
+  jinja::render_limits limits = {};
 };
 
 /// A text and which bytes of it the template marks as the assistant's ({% generation %}).

@@ -146,7 +146,7 @@ value to_json_text(interpreter& in, const value& x, const arguments& given) {
   style.sorted = a.flag(3, false);
   if (a[1] != nullptr && !a[1]->is_none()) {
     style.indented = true;
-    style.between_items = ",";
+    style.between_items.assign(1, ',');
     if (a[1]->is_text())
       style.indent = a[1]->text();
     else
