@@ -138,6 +138,9 @@ void bpe::read_merges(const json& model, const std::string& place, const vocabul
     if (may_cut_) add_joint(left, right);
   }
   if (byte_level_ || !may_cut_) return;
+  // A character that is passed over would join what a cut keeps apart.
+  const bool all_bytes = byte_fallback_ && std::find(bytes_.begin(), bytes_.end(), none) == bytes_.end();
+  if (!unk_ && !all_bytes) return;
   const std::uint32_t space = symbol_of(U'\u2581');
   cut_at_spaces_ = space != none;
   const auto joins_space = [&](std::uint64_t symbol) {

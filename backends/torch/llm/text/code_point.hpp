@@ -1,5 +1,6 @@
 #pragma once
 // Code points of a text that is known to be UTF-8, one at a time.
+#include <algorithm>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -45,6 +46,16 @@ inline void append_code_point(std::string& text, char32_t c) {
     put(0x80 | ((c >> 6) & 0x3F));
     put(0x80 | (c & 0x3F));
   }
+}
+
+struct code_point_range {
+  char32_t first, last;
+};
+
+/// True when one of `ranges`, which are in order, holds `c`.
+template <std::size_t Count> bool contains(const code_point_range (&ranges)[Count], char32_t c) {
+  const auto* found = std::partition_point(ranges, ranges + Count, [c](const code_point_range& r) { return r.last < c; });
+  return found != ranges + Count && found->first <= c;
 }
 
 }  // namespace rto::llm

@@ -14,6 +14,9 @@ namespace {
 // Inside a class: Unicode's White_Space (PCRE2's own \s has U+180E too), and \w with the marks.
 constexpr std::string_view space =
     R"(\x{09}-\x{0D}\x{20}\x{85}\x{A0}\x{1680}\x{2000}-\x{200A}\x{2028}\x{2029}\x{202F}\x{205F}\x{3000})";
+constexpr std::string_view not_space =
+    R"(\x{00}-\x{08}\x{0E}-\x{1F}\x{21}-\x{84}\x{86}-\x{9F}\x{A1}-\x{167F}\x{1681}-\x{1FFF}\x{200B}-\x{2027})"
+    R"(\x{202A}-\x{202E}\x{2030}-\x{205E}\x{2060}-\x{2FFF}\x{3001}-\x{10FFFF})";
 constexpr std::string_view word = R"(\p{L}\p{M}\p{N}\p{Pc})";
 
 // The expression with \s, \S, \w and \W spelt out.
@@ -29,11 +32,10 @@ std::string translate(const std::string& expression, const std::string& place) {
       const char escaped = expression[++i];
       const bool negated = escaped == 'S' || escaped == 'W';
       if (escaped == 's' || escaped == 'w' || negated) {
+        if (in_class && escaped == 'W') refuse("\\W in a class");
         const std::string_view members = escaped == 's' || escaped == 'S' ? space : word;
-        if (in_class && negated)
-          (result += '\\') += escaped;
-        else if (in_class)
-          result += members;
+        if (in_class)
+          result += escaped == 'S' ? not_space : members;
         else
           ((result += negated ? "[^" : "[") += members) += ']';
         continue;
@@ -44,20 +46,13 @@ std::string translate(const std::string& expression, const std::string& place) {
       continue;
     }
     if (!in_class && (c == '^' || c == '$')) refuse(fmt::format("the anchor {}", c));
-    if (in_class && c == '[' && !expression.substr(i).starts_with("[:")) refuse("a class within a class");
+    if (in_class && c == '[') refuse("a class within a class");
     if (in_class && expression.substr(i, 2) == "&&") refuse("&& in a class");
     if (c == '[' && !in_class) {
       in_class = true;
       result += c;
       if (expression.substr(i + 1, 1) == "^") result += expression[++i];
       if (expression.substr(i + 1, 1) == "]") (result += '\\') += expression[++i];
-      continue;
-    }
-    if (in_class && expression.substr(i, 2) == "[:") {
-      const std::size_t end = expression.find(":]", i);
-      if (end == std::string::npos) refuse("an open [:");
-      result += expression.substr(i, end + 2 - i);
-      i = end + 1;
       continue;
     }
     if (c == ']') in_class = false;

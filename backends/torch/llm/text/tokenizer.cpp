@@ -59,7 +59,7 @@ std::string tokenizer::decode(std::span<const token_id> ids, bool skip_special_t
   std::string text;
   decoder::state state;
   for (const token_id id : ids) {
-    if (has_token(id) && !(skip_special_tokens && is_special(id))) tables_->text.add(token(id), state, text);
+    if (has_token(id) && !(skip_special_tokens && is_special(id))) tables_->text.add(tables_->written_as(id), state, text);
   }
   tables_->text.finish(state, text);
   return text;
@@ -104,7 +104,7 @@ std::string text_stream::add(token_id id) {
   std::string text;
   const tokenizer& source = state_->source;
   if (source.has_token(id) && !(state_->skip_special_tokens && source.is_special(id)))
-    source.tables_->text.add(source.token(id), state_->pending, text);
+    source.tables_->text.add(source.tables_->written_as(id), state_->pending, text);
   return text;
 }
 

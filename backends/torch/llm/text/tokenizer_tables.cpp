@@ -91,10 +91,13 @@ class added_token_list {
     std::vector<token_matcher::entry> raw, normalized;
     for (const added_token& token : list_) {
       if (token.special) tables_.special[static_cast<std::size_t>(token.id)] = true;
-      if (token.normalized)
-        normalized.push_back({tables_.normalize(token.content), token});
-      else
+      if (!token.normalized) {
         raw.push_back({token.content, token});
+        continue;
+      }
+      std::string pattern = tables_.normalize(token.content);
+      if (pattern != token.content) tables_.written[token.id] = pattern;
+      normalized.push_back({std::move(pattern), token});
     }
     tables_.raw = token_matcher(std::move(raw));
     tables_.normalized = token_matcher(std::move(normalized));
@@ -140,6 +143,24 @@ std::optional<token_id> role(const json& document, const std::string& name, cons
   const auto id = tokens.find(content);
   if (!id) throw sim::field_error(fmt::format("{}: {} is no token of the tokenizer", place, sim::in_quotes(content)));
   return id;
+}
+
+// add_bos_token and add_eos_token, where one of them is there, take the place of the file's template (as transformers 5
+// has it).
+void read_added_roles(const json& document, const std::string& name, tokenizer_tables& tables) {
+  if (!document.contains("add_bos_token") && !document.contains("add_eos_token")) return;
+  const auto wanted = [&](const char* field_name) {
+    const json* value = field(document, field_name);
+    if (value != nullptr && !value->is_boolean())
+      throw sim::field_error(
+          fmt::format("{}: {}: expected true or false, found {}", name, field_name, sim::describe(*value)));
+    return value != nullptr && value->get<bool>();
+  };
+  const bool bos = wanted("add_bos_token"), eos = wanted("add_eos_token");
+  tables.before.clear();
+  tables.after.clear();
+  if (bos && tables.bos) tables.before.push_back(*tables.bos);
+  if (eos && tables.eos) tables.after.push_back(*tables.eos);
 }
 
 void guess_roles(tokenizer_tables& tables, const added_token_list& added) {
@@ -199,17 +220,18 @@ std::shared_ptr<const tokenizer_tables> tokenizer_tables::read(const std::filesy
     }
     for (const auto& [document, name] : configurations) {
       const auto take = [&](std::optional<token_id>& id, const char* field_name) {
-        if (const auto found = role(document, name, field_name, tables->tokens); found && (!id || &id == &tables->unk))
+        if (const auto found = role(document, name, field_name, tables->tokens); found && (!id || &id == &tables->unk)) {
           id = found;
+          added.add_role(*found);
+        }
       };
       take(tables->bos, "bos_token");
       take(tables->eos, "eos_token");
       take(tables->pad, "pad_token");
       take(tables->unk, "unk_token");
     }
+    if (!configurations.empty()) read_added_roles(configurations.front().first, configurations.front().second, *tables);
     if (configurations.empty()) guess_roles(*tables, added);
-    for (const auto& id : {tables->bos, tables->eos, tables->pad, tables->unk})
-      if (id) added.add_role(*id);
     added.finish();
     if (const fs::path path = file_or_folder / "chat_template.jinja"; is_folder && fs::exists(path))
       tables->chat_template = keep(path, "chat_template.jinja");

@@ -1,6 +1,7 @@
 #pragma once
 // What a tokenizer is made of, and how it is read. Not for users of the tokenizer.
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -20,6 +21,7 @@ namespace rto::llm {
 
 struct tokenizer_tables {
   vocabulary tokens;
+  std::map<token_id, std::string> written;  // added tokens that decode to something else than their name: normalised
   std::vector<bool> special;
   token_matcher raw, normalized;  // added tokens, looked for before and after normalisation
   normalizer normalize;
@@ -34,6 +36,12 @@ struct tokenizer_tables {
 
   /// \throws sim::user_error
   static std::shared_ptr<const tokenizer_tables> read(const std::filesystem::path& file_or_folder);
+
+  /// What is decoded for a token. \pre tokens.contains(id)
+  const std::string& written_as(token_id id) const {
+    const auto found = written.empty() ? written.end() : written.find(id);
+    return found == written.end() ? tokens[id] : found->second;
+  }
 
   /// Memory for one encoding, used before if there is any, and its way back.
   std::unique_ptr<bpe_memory> borrow() const;
