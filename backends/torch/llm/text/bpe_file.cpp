@@ -29,14 +29,15 @@ std::optional<std::string> spelt_bytes(std::string_view token) {
   return bytes;
 }
 
-std::pair<std::string_view, std::string_view> read_merge(const json& merge, const std::string& place) {
+// "a b", or ["a", "b"] as newer files have it.
+template <class Place> std::pair<std::string_view, std::string_view> read_merge(const json& merge, const Place& place) {
   if (merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string())
     return {merge[0].get_ref<const std::string&>(), merge[1].get_ref<const std::string&>()};
-  if (!merge.is_string()) fail(place, "expected two tokens, found " + sim::describe(merge));
+  if (!merge.is_string()) fail(place(), "expected two tokens, found " + sim::describe(merge));
   const std::string_view text = merge.get_ref<const std::string&>();
   const std::size_t space = text.find(' ');
   if (space == std::string_view::npos || text.find(' ', space + 1) != std::string_view::npos)
-    fail(place, "expected two tokens and one space between them, found " + sim::describe(merge));
+    fail(place(), "expected two tokens and one space between them, found " + sim::describe(merge));
   return {text.substr(0, space), text.substr(space + 1)};
 }
 
@@ -128,9 +129,7 @@ void bpe::read_merges(const json& model, const std::string& place, const vocabul
       if (!id) fail(here(), fmt::format("the token {} is not in the vocabulary", sim::in_quotes(token)));
       return static_cast<std::uint32_t>(*id);
     };
-    const auto [left, right] = list[rank].is_string() || list[rank].is_array()
-                                   ? read_merge(list[rank], fields.place_of("merges"))
-                                   : read_merge(list[rank], here());
+    const auto [left, right] = read_merge(list[rank], here);
     product.assign(left).append(right);
     const std::uint32_t a = id_of(left), b = id_of(right);
     merges_.set(pair(a, b), (std::uint64_t{rank} << 32) | id_of(product));

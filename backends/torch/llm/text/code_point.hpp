@@ -54,7 +54,8 @@ struct code_point_range {
 
 /// True when one of `ranges`, which are in order, holds `c`.
 template <std::size_t Count> bool contains(const code_point_range (&ranges)[Count], char32_t c) {
-  const auto* found = std::partition_point(ranges, ranges + Count, [c](const code_point_range& r) { return r.last < c; });
+  const auto* found =
+      std::partition_point(ranges, ranges + Count, [c](const code_point_range& r) { return r.last < c; });
   return found != ranges + Count && found->first <= c;
 }
 

@@ -59,7 +59,8 @@ std::string tokenizer::decode(std::span<const token_id> ids, bool skip_special_t
   std::string text;
   decoder::state state;
   for (const token_id id : ids) {
-    if (has_token(id) && !(skip_special_tokens && is_special(id))) tables_->text.add(tables_->written_as(id), state, text);
+    if (has_token(id) && !(skip_special_tokens && is_special(id)))
+      tables_->text.add(tables_->written_as(id), state, text);
   }
   tables_->text.finish(state, text);
   return text;

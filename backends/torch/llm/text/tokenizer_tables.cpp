@@ -220,7 +220,8 @@ std::shared_ptr<const tokenizer_tables> tokenizer_tables::read(const std::filesy
     }
     for (const auto& [document, name] : configurations) {
       const auto take = [&](std::optional<token_id>& id, const char* field_name) {
-        if (const auto found = role(document, name, field_name, tables->tokens); found && (!id || &id == &tables->unk)) {
+        if (const auto found = role(document, name, field_name, tables->tokens);
+            found && (!id || &id == &tables->unk)) {
           id = found;
           added.add_role(*found);
         }
