@@ -2,13 +2,15 @@
 
 #include <fmt/format.h>
 
+#include "sim/data/utf8.hpp"
 #include "sim/io/error.hpp"
 
 namespace rto::llm {
 namespace {
 
 [[noreturn]] void fail(const std::string& name, const std::string& message) {
-  throw sim::user_error(fmt::format("{}{}chat template: {}", name, name.empty() ? "" : ": ", message));
+  throw sim::user_error(
+      fmt::format("{}{}chat template: {}", name, name.empty() ? "" : ": ", sim::printable(message, 400)));
 }
 
 }  // namespace
