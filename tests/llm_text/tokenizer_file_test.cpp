@@ -150,6 +150,17 @@ TEST_CASE("a field of a tokenizer file that is wrong or not supported is named")
   CHECK(changed("neox", [](json&) {}).empty());
 }
 
+TEST_CASE("a file that is nested or long beyond reason is refused, not followed") {
+  std::string open, close;
+  for (int depth = 0; depth < 20'000; ++depth) {
+    open += R"({"type":"Sequence","normalizers":[)";
+    close += "]}";
+  }
+  check_named(complaint(R"({"model":{},"normalizer":)" + open + close + "}"), "at most 8 sequences");
+  check_named(changed("neox", [](json& d) { d["added_tokens"][3]["content"] = std::string(1'000'000, 'x'); }),
+              "added_tokens[3].content: expected at most 4096 bytes");
+}
+
 TEST_CASE("ids of a tokenizer file may have gaps") {
   const auto gap = [](json& d) { d["model"]["vocab"]["a"] = 5000; };
   CHECK(changed("neox", gap).empty());

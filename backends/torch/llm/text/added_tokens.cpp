@@ -9,6 +9,11 @@
 #include "sim/io/reader.hpp"
 
 namespace rto::llm {
+namespace {
+
+constexpr std::size_t longest_content = 4096;  // the matcher is as deep as its longest pattern
+
+}  // namespace
 
 added_token added_token::parse(const sim::json& value, const std::string& place, std::optional<token_id> id) {
   const sim::reader fields(value, place);
@@ -18,6 +23,9 @@ added_token added_token::parse(const sim::json& value, const std::string& place,
     fields.fail("id", "expected an id from 0 to " + std::to_string(vocabulary::largest_size - 1) + ", found " +
                           std::to_string(token.id));
   token.content = fields.text("content");
+  if (token.content.size() > longest_content)
+    fields.fail("content", "expected at most " + std::to_string(longest_content) + " bytes, found " +
+                               std::to_string(token.content.size()));
   const auto flag = [&](const char* name, bool otherwise) { return fields.has(name) ? fields.flag(name) : otherwise; };
   token.single_word = flag("single_word", false);
   token.lstrip = flag("lstrip", false);

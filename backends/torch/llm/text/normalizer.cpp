@@ -1,10 +1,12 @@
 #include "llm/text/normalizer.hpp"
 
+#include "llm/text/nesting.hpp"
 #include "sim/io/reader.hpp"
 
 namespace rto::llm {
 
 void normalizer::add(const sim::json& value, const std::string& place) {
+  require_shallow(place);
   const sim::reader fields(value, place);
   const std::string type = fields.text("type");
   if (type == "Sequence") {

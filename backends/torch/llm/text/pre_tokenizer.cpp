@@ -1,6 +1,7 @@
 #include "llm/text/pre_tokenizer.hpp"
 
 #include "llm/text/code_point.hpp"
+#include "llm/text/nesting.hpp"
 #include "llm/text/normalizer.hpp"
 #include "sim/io/reader.hpp"
 
@@ -30,6 +31,7 @@ pre_tokenizer::pre_tokenizer(const sim::json& value, const std::string& place) {
 }
 
 void pre_tokenizer::add(const sim::json& value, const std::string& place) {
+  require_shallow(place);
   const sim::reader fields(value, place);
   const std::string type = fields.text("type");
   if (byte_level_ && type != "Sequence") fields.fail("type", '"' + type + "\" after ByteLevel is not supported");

@@ -3,8 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
+#include <unordered_map>
 
+#include "llm/text/nesting.hpp"
 #include "sim/data/utf8.hpp"
 #include "sim/io/file.hpp"
 #include "sim/io/reader.hpp"
@@ -22,6 +23,7 @@ const json* field(const json& document, const char* name) {
 
 // The ids that a post-processor puts before and after a text. Those of pairs of texts play no part.
 void read_post_processor(const json& value, const std::string& place, tokenizer_tables& tables) {
+  require_shallow(place);
   const sim::reader fields(value, place);
   const std::string type = fields.text("type");
   if (type == "ByteLevel") return;  // offsets only
@@ -70,17 +72,17 @@ class added_token_list {
     else if (!id && !tokens.add(token.content, token.id))
       throw sim::field_error(fmt::format("{}: the id {} of {} is that of {} too", place, token.id,
                                          sim::in_quotes(token.content), sim::in_quotes(tokens[token.id])));
-    const auto same = std::find_if(list_.begin(), list_.end(), [&](const added_token& t) { return t.id == token.id; });
-    if (same == list_.end())
+    const auto [place_in_list, is_new] = index_.try_emplace(token.id, list_.size());
+    if (is_new)
       list_.push_back(std::move(token));
     else
-      *same = std::move(token);
+      list_[place_in_list->second] = std::move(token);
   }
 
   /// A token of the vocabulary that has a role is special, whether or not the file says so.
   void add_role(token_id id) {
-    const bool listed = std::any_of(list_.begin(), list_.end(), [&](const added_token& t) { return t.id == id; });
-    if (!listed) list_.push_back({.id = id, .content = tables_.tokens[id], .special = true});
+    if (index_.try_emplace(id, list_.size()).second)
+      list_.push_back({.id = id, .content = tables_.tokens[id], .special = true});
   }
 
   const std::vector<added_token>& all() const { return list_; }
@@ -106,6 +108,7 @@ class added_token_list {
  private:
   tokenizer_tables& tables_;
   std::vector<added_token> list_;
+  std::unordered_map<token_id, std::size_t> index_;
 };
 
 void read_tokenizer_file(const json& document, const std::string& name, tokenizer_tables& tables,
