@@ -81,16 +81,24 @@
 #include <rto/advantage/whitening.hpp>
 
 #include <rto/loss/aggregation.hpp>
+#include <rto/loss/apo_zero_loss.hpp>
 #include <rto/loss/clipped_surrogate_loss.hpp>
+#include <rto/loss/cpo_loss.hpp>
 #include <rto/loss/dpo_loss.hpp>
+#include <rto/loss/dpo_nll_loss.hpp>
 #include <rto/loss/hinge_dpo_loss.hpp>
 #include <rto/loss/ipo_loss.hpp>
 #include <rto/loss/kl_estimators.hpp>
+#include <rto/loss/kto_loss.hpp>
+#include <rto/loss/nca_loss.hpp>
+#include <rto/loss/orpo_loss.hpp>
 #include <rto/loss/preference_loss.hpp>
 #include <rto/loss/r_dpo_loss.hpp>
+#include <rto/loss/reward_model_loss.hpp>
 #include <rto/loss/robust_dpo_loss.hpp>
 #include <rto/loss/sft_loss.hpp>
 #include <rto/loss/simpo_loss.hpp>
+#include <rto/loss/sppo_loss.hpp>
 #include <rto/loss/tdpo_loss.hpp>
 #include <rto/loss/token_log_probability.hpp>
 #include <rto/loss/value_loss.hpp>

@@ -28,6 +28,21 @@ TEST_CASE("preference losses are the same formula on every array type") {
   conforms_entrywise(
       three, [](const auto& x) { return r_dpo_loss(x[0], x[1], x[2], {.alpha = 0.3}); }, derivatives{.of = {0}});
   conforms_entrywise(
+      two, [](const auto& x) { return apo_zero_loss(x[0], x[1]); }, derivatives{.of = {0, 1}});
+  conforms_entrywise(
+      two, [](const auto& x) { return nca_pair_loss(x[0], x[1]); }, derivatives{.of = {0, 1}});
+  conforms_entrywise(
+      two, [](const auto& x) { return sppo_hard_loss(x[0], x[1], {.beta = 0.7}); }, derivatives{.of = {0, 1}});
+  conforms_entrywise(
+      two, [](const auto& x) { return cpo_loss(x[0], x[1], {.beta = 0.3, .label_smoothing = 0.1}); },
+      derivatives{.of = {0, 1}});
+  conforms_entrywise(
+      three, [](const auto& x) { return dpo_nll_loss(x[0], x[1], x[2], {.nll_coefficient = 0.2}); },
+      derivatives{.of = {0, 2}, .constant = {1}});
+  conforms_entrywise(
+      three, [](const auto& x) { return reward_model_loss(x[0], x[1], x[2], {.centering = 0.05}); },
+      derivatives{.of = {0, 1}, .constant = {2}});
+  conforms_entrywise(
       {column_of(4)}, [](const auto& x) { return preference_loss(x[0], 0.2); }, derivatives{.of = {0}});
   conforms({column_of(5)}, [](const auto& x) { return preference_accuracy(x[0]); });
 }
@@ -37,6 +52,31 @@ TEST_CASE("preference losses at the extremes: margins of 700, equal log-ratios")
   conforms_entrywise(
       {extreme, zero}, [](const auto& x) { return dpo_loss(x[0], x[1], {.beta = 1}); }, derivatives{.of = {0}});
   conforms_entrywise({extreme, zero}, [](const auto& x) { return robust_dpo_loss(x[0], x[1], {.beta = 1}); });
+}
+
+TEST_CASE("odds-ratio losses: probabilities near 0, about 1/2, near 1 and 1") {
+  const sample preferred{4, 1, {-40, -3, -0.7, -0.69}}, other{4, 1, {-0.3, -0.2, -50, -0.7}};
+  const sample near_one{4, 1, {-1e-5, -0.2, -3, -1e-9}}, mixed{4, 1, {-2, -1e-3, -1e-4, -1e-8}};
+  conforms_entrywise({near_one, mixed}, [](const auto& x) { return orpo_loss(x[0], x[1], {.lambda = 0.3}); });
+  conforms_entrywise(
+      {preferred, other}, [](const auto& x) { return orpo_loss(x[0], x[1], {.lambda = 0.3}); },
+      derivatives{.of = {0, 1}});
+  conforms(
+      {sample{3, 1, {0, -1e-15, -700}}}, [](const auto& x) { return log_odds(x[0]); },
+      values{.single_precision = false});
+}
+
+TEST_CASE("losses of single answers: good, bad, and their reference point") {
+  const sample label{6, 1, {1, 0, 0, 1, 1, 0}};
+  for (const double z : {-0.3, 0.4})
+    conforms_entrywise(
+        {column_of(1, 5), column_of(2), label},
+        [=](const auto& x) {
+          return kto_loss(x[0], x[1], x[2], z, {.beta = 0.3, .desirable_weight = 1.3, .undesirable_weight = 0.8});
+        },
+        derivatives{.of = {0}, .constant = {1}});
+  conforms({column_of(1), column_of(2)},
+           [](const auto& x) { return together(kto_reference_point(x[0], x[1]), kto_reference_point(x[1], x[0])); });
 }
 
 TEST_CASE("token-level DPO losses, their divergences included") {
@@ -128,6 +168,26 @@ TEST_CASE("losses refuse the same on every array type") {
   throws_alike({column_of(1), column_of(2)}, [](const auto& x) { return dpo_loss(x[0], x[1], {.beta = 0}); });
   throws_alike({column_of(1), column_of(2)},
                [](const auto& x) { return robust_dpo_loss(x[0], x[1], {.flip_rate = 0.5}); });
+  for (const double bad : {-0.1, infinity, not_a_number}) {
+    throws_alike({column_of(1), column_of(2)}, [=](const auto& x) { return orpo_loss(x[0], x[1], {.lambda = bad}); });
+    throws_alike({column_of(1), column_of(2)}, [=](const auto& x) { return cpo_loss(x[0], x[1], {.beta = bad}); });
+    throws_alike({column_of(1), column_of(2)},
+                 [=](const auto& x) { return sppo_hard_loss(x[0], x[1], {.beta = bad}); });
+    throws_alike({column_of(1), column_of(2), column_of(3)},
+                 [=](const auto& x) { return dpo_nll_loss(x[0], x[1], x[2], {.nll_coefficient = bad}); });
+    throws_alike({column_of(1), column_of(2), column_of(3)},
+                 [=](const auto& x) { return reward_model_loss(x[0], x[1], x[2], {.centering = bad}); });
+    throws_alike({column_of(1), column_of(2), column_of(3)},
+                 [=](const auto& x) { return kto_loss(x[0], x[1], x[2], 0, {.undesirable_weight = bad}); });
+  }
+  for (const double bad : {infinity, not_a_number})
+    throws_alike({column_of(1), column_of(2), column_of(3)},
+                 [=](const auto& x) { return kto_loss(x[0], x[1], x[2], bad); });
+  throws_alike(shapes, [](const auto& x) { return apo_zero_loss(x[0], x[1]); });
+  throws_alike(shapes, [](const auto& x) { return nca_pair_loss(x[0], x[1]); });
+  throws_alike(shapes, [](const auto& x) { return odds_ratio_loss(x[0], x[1]); });
+  throws_alike(shapes, [](const auto& x) { return kto_loss(x[0], x[0], x[1], 0); });
+  throws_alike(shapes, [](const auto& x) { return reward_model_loss(x[0], x[0], x[1]); });
   throws_alike({tokens(1), tokens(2), tokens(3), prefix_mask({1, 1}, 4)},
                [](const auto& x) { return clipped_surrogate_loss(x[0], x[1], x[2], x[3]); });
   throws_alike({tokens(1), tokens(2), normal_sample(3, 1, 3), mask},  // would broadcast
