@@ -13,8 +13,8 @@
 #include <thread>
 
 #include "sim/engine/code.hpp"
-#include "sim/engine/interrupt.hpp"
 #include "sim/engine/workers.hpp"
+#include "sim/io/interrupt.hpp"
 
 namespace rto::sim {
 namespace {

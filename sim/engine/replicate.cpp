@@ -4,7 +4,7 @@
 
 #include <ctime>
 
-#include "sim/engine/interrupt.hpp"
+#include "sim/io/interrupt.hpp"
 
 namespace rto::sim {
 namespace {

@@ -10,12 +10,12 @@
 #include <mutex>
 #include <thread>
 
-#include "sim/engine/interrupt.hpp"
 #include "sim/engine/progress.hpp"
 #include "sim/engine/ranks.hpp"
 #include "sim/engine/replicate.hpp"
 #include "sim/engine/store.hpp"
 #include "sim/engine/workers.hpp"
+#include "sim/io/interrupt.hpp"
 
 namespace rto::sim {
 namespace {

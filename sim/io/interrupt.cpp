@@ -1,4 +1,4 @@
-#include "sim/engine/interrupt.hpp"
+#include "sim/io/interrupt.hpp"
 
 namespace rto::sim {
 namespace {
