@@ -77,6 +77,7 @@
 #include <rto/exploration/token_search.hpp>
 
 #include <rto/advantage/generalized_advantage_estimates.hpp>
+#include <rto/advantage/group_advantages.hpp>
 #include <rto/advantage/returns.hpp>
 #include <rto/advantage/whitening.hpp>
 
