@@ -56,14 +56,21 @@ state_table trajectory_sums(const token_trie& trie, const state_table& x) {
   return Eigen::Map<const state_table>(sums.data(), 1, static_cast<Eigen::Index>(sums.size()));
 }
 
-// E_p[-U] + eta KL(p || p0) by the definition, in extended precision.
-double objective(const state_table& log_p, const gibbs_problem& problem, double eta) {
-  long double sum = 0;
+// E_p[-U] + eta KL(p || p0) by the definition, in extended precision, and the size of what cancels in it: the
+// log-probabilities are rounded already.
+struct objective_value {
+  double value, size;
+};
+objective_value objective(const state_table& log_p, const gibbs_problem& problem, double eta) {
+  long double sum = 0, size = 0;
   for (Eigen::Index a = 0; a < log_p.cols(); ++a) {
     const long double log_pa = log_p(0, a), p = std::exp(log_pa);
-    if (p > 0) sum += p * (eta * (log_pa - problem.log_p0(0, a)) - problem.utility(0, a));
+    if (!(p > 0)) continue;
+    const long double charge = eta * (log_pa - problem.log_p0(0, a));
+    sum += p * (charge - problem.utility(0, a));
+    size += p * std::abs(charge);
   }
-  return static_cast<double>(sum);
+  return {static_cast<double>(sum), static_cast<double>(size)};
 }
 
 json replicate(const json& point, replicate_context& context) {
@@ -90,7 +97,7 @@ json replicate(const json& point, replicate_context& context) {
   for (Eigen::Index a = 0; a < logits.cols(); ++a) logits(0, a) += 2 * normal(context.rng);
   const state_table log_p = rto::policy_from_logits(logits);
   const auto gibbs = rto::soft_bellman(problem.log_p0, problem.utility, eta);
-  const double left = objective(log_p, problem, eta);
+  const auto [left, size] = objective(log_p, problem, eta);
   const double excess = eta * rto::kl_divergence(log_p, gibbs.log_policy)(0, 0);
   const double reverse = eta * rto::kl_divergence(gibbs.log_policy, log_p)(0, 0);
   const double minimum = -gibbs.value(0, 0);
@@ -98,7 +105,7 @@ json replicate(const json& point, replicate_context& context) {
   // costs eta times as much.
   const double attained = eta * rto::kl_divergence(gibbs.log_policy, problem.log_p0)(0, 0) -
                           (rto::probabilities(gibbs.log_policy) * problem.utility).sum();
-  const double scale = std::max(std::abs(left), problem.utility.abs().maxCoeff());
+  const double scale = std::max({std::abs(left), size, problem.utility.abs().maxCoeff()});
   return {{"outcomes", problem.utility.cols()},
           {"error", relative_error(left, minimum + excess, scale)},
           {"minimum_error", relative_error(attained, minimum, problem.utility.abs().maxCoeff())},

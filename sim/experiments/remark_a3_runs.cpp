@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <variant>
 #include <vector>
 
@@ -97,6 +98,11 @@ json run_rate(const json& point, replicate_context& context) {
   const auto optimum = problem.plan(beta);
   const double scale = std::max(1e-300, optimum.value.abs().maxCoeff()),
                rounding = 1e-11 * largest_log_probability(optimum);
+  // Log-probabilities are rounded by about epsilon times the largest of them, which alone makes a gap of beta times its
+  // square; where the optimum is all but deterministic the true gap may be smaller. A ratio to a hundredth needs a gap
+  // well above that.
+  const double rounded = std::numeric_limits<double>::epsilon() * largest_log_probability(optimum);
+  const double resolved = 1e6 * beta * rounded * rounded;
   json outcome{{"ratio", "nan"}};
   std::visit(
       [&](const auto& mdp) {
@@ -110,7 +116,7 @@ json run_rate(const json& point, replicate_context& context) {
             for (std::size_t h = 0; h < bound.size(); ++h)
               beyond_recursion += now.spans[h] > bound[h] + rounding ? 1 : 0;
             // Later ratios would be no closer to the limit, but closer to rounding.
-            if (near == t - 1 && before.gap > 0) outcome["ratio"] = now.gap / before.gap;
+            if (near == t - 1 && now.gap > resolved) outcome["ratio"] = now.gap / before.gap;
           }
           beyond_spans += now.gap > suboptimality_of_spans(now.spans, beta) * (1 + 1e-9) + 1e-12 * scale ? 1 : 0;
           if (near < 0 && *std::max_element(now.spans.begin(), now.spans.end()) <= flat) near = t;
