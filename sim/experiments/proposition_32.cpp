@@ -1,6 +1,6 @@
 // Proposition 3.2: sentence-level against token-level feedback, counted exactly.
-#include <boost/math/distributions/normal.hpp>
 #include <fmt/format.h>
+#include <boost/math/distributions/normal.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -283,9 +283,9 @@ void check_random_orders(const outcomes& results, conclusion& c) {
   }
   c.checks.push_back(
       token_mean.within_errors("T2-mean",
-                             "Mean of T2 over random orders against A<sup>k</sup>(1 + (A−1)(H−k)/2), every "
-                             "canonical point",
-                             verdict::holds));
+                               "Mean of T2 over random orders against A<sup>k</sup>(1 + (A−1)(H−k)/2), every "
+                               "canonical point",
+                               verdict::holds));
   c.checks.push_back(token_variance.within_errors(
       "T2-variance",
       "Variance of T2 over random orders against A<sup>k</sup>(H−k)(A<sup>2</sup>−1)/12, every canonical point",

@@ -30,7 +30,8 @@ struct group_advantage_options {
 /// A_ik = R_ik - b_ik, K answers to each prompt: b the mean of the others (RLOO) or of all (GRPO), then divided by the
 /// group's standard deviation where the options say so. A group of equal returns, or of one answer, has advantages 0.
 ///
-/// \source Ahmadian et al. 2024 (arXiv 2402.14740), (7); Shao et al. 2024 (arXiv 2402.03300), section 4.1.1; without the
+/// \source Ahmadian et al. 2024 (arXiv 2402.14740), (7); Shao et al. 2024 (arXiv 2402.03300), section 4.1.1; without
+/// the
 ///   deviation Liu et al. 2025 (arXiv 2503.20783)
 /// \param returns R [prompts, answers of a prompt], reward units: of the whole answer, KL penalty included where wanted
 /// \returns [prompts, answers], reward units, or none where divided
