@@ -112,29 +112,6 @@ std::string words_html(const std::map<verdict, std::size_t>& counts, const std::
 
 }  // namespace
 
-std::string escaped(const std::string& text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
-}
-
 std::string report_page(const run_result& run, const run_options& options,
                         const std::vector<std::vector<drawn_figure>>& figures) {
   std::map<verdict, std::size_t> claims, counts;

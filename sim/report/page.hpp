@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "sim/engine/run.hpp"
+#include "sim/io/markup.hpp"
 
 namespace rto::sim {
 
@@ -18,8 +19,5 @@ struct drawn_figure {
 /// The whole page. \param figures one list a claim, in order  \param threads of the run
 std::string report_page(const run_result& run, const run_options& options,
                         const std::vector<std::vector<drawn_figure>>& figures);
-
-/// &, <, > and " as HTML entities.
-std::string escaped(const std::string& text);
 
 }  // namespace rto::sim

@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <numeric>
 #include <optional>
 #include <unordered_map>
+#include <utility>
 
 #include "sim/data/json_lines.hpp"
 #include "sim/engine/stream.hpp"
@@ -49,10 +49,10 @@ answer_file read_answers(const std::filesystem::path& file, std::string name) {
   json object;
   while (lines.next(object)) {
     answers.prompts.push_back(lines.text(object, "prompt"));
-    answers.responses.push_back(lines.text(object, "response"));
+    answers.responses.push_back(lines.text(object, object.contains("response") ? "response" : "text"));
   }
   if (answers.prompts.empty())
-    throw user_error(fmt::format("{}: expected lines with \"prompt\" and \"response\", found none", file.string()));
+    throw user_error(fmt::format("{}: expected lines with \"prompt\" and \"text\", found none", file.string()));
   return answers;
 }
 
@@ -75,31 +75,35 @@ std::string judge_prompt(judge_task task, const std::string& prompt, const std::
       prompt, a, b);
 }
 
-std::int64_t export_pairs(const answer_file& model, const answer_file& baseline, judge_task task, std::uint64_t seed,
-                          std::int64_t limit, const std::filesystem::path& out) {
+std::vector<answer_pair> paired_answers(const answer_file& model, const answer_file& baseline, std::uint64_t seed,
+                                        std::int64_t limit) {
   std::unordered_map<std::string, std::size_t> of_baseline;
   for (std::size_t i = 0; i < baseline.prompts.size(); ++i) of_baseline.emplace(baseline.prompts[i], i);
-  struct entry {
-    std::uint64_t rank;
-    std::size_t model, baseline;
-    bool swapped;
-  };
-  std::vector<entry> entries;
+  std::vector<std::pair<std::uint64_t, answer_pair>> ranked;
   for (std::size_t i = 0; i < model.prompts.size(); ++i) {
     const auto found = of_baseline.find(model.prompts[i]);
     if (found == of_baseline.end()) continue;
     sim::stream draws = stream_of(seed, model.prompts[i]);
     const std::uint64_t rank = draws();
-    entries.push_back({rank, i, found->second, (draws() >> 63) != 0});
+    ranked.push_back({rank, {i, found->second, (draws() >> 63) != 0}});
   }
-  if (entries.empty()) throw user_error(fmt::format("{} and {} have no prompt in common", model.name, baseline.name));
-  if (limit > 0 && static_cast<std::size_t>(limit) < entries.size()) {
-    std::stable_sort(entries.begin(), entries.end(), [](const entry& x, const entry& y) { return x.rank < y.rank; });
-    entries.resize(static_cast<std::size_t>(limit));
-    std::sort(entries.begin(), entries.end(), [](const entry& x, const entry& y) { return x.model < y.model; });
+  if (ranked.empty()) throw user_error(fmt::format("{} and {} have no prompt in common", model.name, baseline.name));
+  if (limit > 0 && static_cast<std::size_t>(limit) < ranked.size()) {
+    std::stable_sort(ranked.begin(), ranked.end(), [](const auto& x, const auto& y) { return x.first < y.first; });
+    ranked.resize(static_cast<std::size_t>(limit));
+    std::sort(ranked.begin(), ranked.end(),
+              [](const auto& x, const auto& y) { return x.second.model < y.second.model; });
   }
+  std::vector<answer_pair> pairs;
+  for (const auto& [rank, pair] : ranked) pairs.push_back(pair);
+  return pairs;
+}
+
+std::int64_t export_pairs(const answer_file& model, const answer_file& baseline, judge_task task, std::uint64_t seed,
+                          std::int64_t limit, const std::filesystem::path& out) {
+  const std::vector<answer_pair> pairs = paired_answers(model, baseline, seed, limit);
   std::string text;
-  for (const entry& e : entries) {
+  for (const answer_pair& e : pairs) {
     const std::string &first = model.responses[e.model], &second = baseline.responses[e.baseline];
     const std::string &a = e.swapped ? second : first, &b = e.swapped ? first : second;
     const sim::ordered_json line{{"id", e.model},
@@ -111,7 +115,7 @@ std::int64_t export_pairs(const answer_file& model, const answer_file& baseline,
     text += line.dump() + "\n";
   }
   sim::write_file(out, text);
-  return static_cast<std::int64_t>(entries.size());
+  return static_cast<std::int64_t>(pairs.size());
 }
 
 std::vector<judgement> import_verdicts(const std::filesystem::path& file, const std::string& model,

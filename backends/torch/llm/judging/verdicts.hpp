@@ -9,8 +9,8 @@
 
 namespace rto::llm {
 
-/// One model's answers to a list of prompts, from JSON lines {"prompt": ..., "response": ...} as `rto-llm generate`
-/// writes them.
+/// One model's answers to a list of prompts, from JSON lines {"prompt": ..., "text": ...} as `rto-llm generate` writes
+/// them ("response" in place of "text" is read too).
 struct answer_file {
   std::string name;
   std::vector<std::string> prompts, responses;
@@ -19,6 +19,18 @@ struct answer_file {
 /// \param name what the answers are called in tables; empty: the file's name without ending
 /// \throws sim::user_error `file:line: ...`; an empty file too
 answer_file read_answers(const std::filesystem::path& file, std::string name = {});
+
+/// Indices of one prompt's answers in two files, and whether the second is shown first.
+struct answer_pair {
+  std::size_t model, baseline;
+  bool swapped;
+};
+
+/// The prompts that both files have, in the order of the first; with `limit` > 0 a random choice of so many, which
+/// depends on the prompts and `seed` alone, so that it is the same for every pair of models.
+/// \throws sim::user_error when there is none
+std::vector<answer_pair> paired_answers(const answer_file& model, const answer_file& baseline, std::uint64_t seed,
+                                        std::int64_t limit);
 
 enum class judge_task { dialogue, summarization };
 
