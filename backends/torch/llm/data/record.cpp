@@ -137,7 +137,12 @@ class records_of_file {
   bool split_dialogues(record& r) {
     const std::string chosen = text_of(r.answer), rejected = text_of(r.rejected);
     const std::size_t at = sim::shared_prompt(chosen, rejected);
-    if (at == std::string::npos) {
+    return split_texts(r, chosen, rejected, at == std::string::npos ? 0 : at);
+  }
+
+  // The first `at` bytes of both are the prompt; none: the record is left out.
+  bool split_texts(record& r, const std::string& chosen, const std::string& rejected, std::size_t at) {
+    if (at == 0) {
       ++set_.without_prompt;
       return false;
     }
@@ -175,14 +180,7 @@ class records_of_file {
     while (at > 0 && at < chosen.size() && (static_cast<unsigned char>(chosen[at]) & 0xc0) == 0x80)
       --at;  // whole characters
     if (at > 0 && chosen[at - 1] == ' ') --at;
-    if (at == 0) {
-      ++set_.without_prompt;
-      return false;
-    }
-    r.prompt = chosen.substr(0, at);
-    r.answer = chosen.substr(at);
-    r.rejected = rejected.substr(at);
-    return true;
+    return split_texts(r, chosen, rejected, at);
   }
 
   bool read_votes(const record_fields& f, record& r) {

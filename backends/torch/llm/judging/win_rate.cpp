@@ -11,6 +11,7 @@
 #include <stdexcept>
 
 #include <rto/array/eigen_matrix.hpp>
+#include <rto/array/scalar.hpp>
 #include <rto/reward/inference.hpp>
 #include <rto/reward/reward_mle.hpp>
 
@@ -24,7 +25,7 @@ namespace {
 using Eigen::MatrixXd;
 using Eigen::VectorXd;
 
-double sigma(double x) { return x >= 0 ? 1 / (1 + std::exp(-x)) : std::exp(x) / (1 + std::exp(x)); }
+using array::sigmoid;
 
 void require_judgements(const std::vector<judgement>& judgements) {
   if (judgements.empty()) throw std::invalid_argument("win rate: there is no judgement");
@@ -122,7 +123,7 @@ controlled_win_rate length_controlled_win_rate(const std::vector<judgement>& jud
   }
   const wald_inference<MatrixXd> inference = make_wald_inference(comparisons, fit.theta);
   const coefficient_interval range = wald_interval(fit.theta(0, 0), inference.standard_error[0], confidence);
-  result.controlled.rate = {sigma(fit.theta(0, 0)), {sigma(range.low), sigma(range.high)}};
+  result.controlled.rate = {sigmoid(fit.theta(0, 0)), {sigmoid(range.low), sigmoid(range.high)}};
   if (varied) {
     result.effect = fit.theta(1, 0);
     result.effect_error = inference.standard_error[1];
@@ -176,11 +177,11 @@ style_controlled_rates style_controlled_win_rates(const std::vector<judgement>& 
       sample.weight(i, 0) = comparisons.weight(from, 0);
     }
     const MatrixXd theta = reward_mle(sample, bounded).theta;
-    for (Eigen::Index m = 0; m < others; ++m) drawn[static_cast<std::size_t>(m)].push_back(sigma(theta(m, 0)));
+    for (Eigen::Index m = 0; m < others; ++m) drawn[static_cast<std::size_t>(m)].push_back(sigmoid(theta(m, 0)));
   }
   result.rates.push_back({{0.5, {0.5, 0.5}}});
   for (Eigen::Index m = 0; m < others; ++m) {
-    win_rate rate{{sigma(fit.theta(m, 0)), {}}};
+    win_rate rate{{sigmoid(fit.theta(m, 0)), {}}};
     if (rounds > 0)
       rate.rate.range = {sim::quantile(drawn[static_cast<std::size_t>(m)], (1 - confidence) / 2),
                          sim::quantile(drawn[static_cast<std::size_t>(m)], (1 + confidence) / 2)};

@@ -1,5 +1,7 @@
 #include "llm/text/byte_alphabet.hpp"
 
+#include "llm/text/code_point.hpp"
+
 namespace rto::llm {
 namespace {
 
@@ -38,15 +40,7 @@ std::optional<std::uint8_t> byte_of(char32_t character) {
 std::string spell_bytes(std::string_view bytes) {
   std::string text;
   text.reserve(2 * bytes.size());
-  for (const char c : bytes) {
-    const char32_t point = alphabet[static_cast<std::uint8_t>(c)];
-    if (point < 0x80) {
-      text += static_cast<char>(point);
-    } else {  // below U+0800
-      text += static_cast<char>(0xC0 | (point >> 6));
-      text += static_cast<char>(0x80 | (point & 0x3F));
-    }
-  }
+  for (const char c : bytes) append_code_point(text, alphabet[static_cast<std::uint8_t>(c)]);
   return text;
 }
 

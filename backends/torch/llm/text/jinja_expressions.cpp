@@ -63,21 +63,11 @@ expression_ptr expression_parser::parse_conditional() {
 }
 
 expression_ptr expression_parser::parse_or() {
-  expression_ptr left = parse_and();
-  while (tokens_.current().is_name("or")) {
-    const int line = tokens_.take().line;
-    left = node(type::binary, line, "or", std::move(left), parse_and());
-  }
-  return left;
+  return parse_chain([&] { return parse_and(); }, [](const token& t) { return t.is_name("or"); });
 }
 
 expression_ptr expression_parser::parse_and() {
-  expression_ptr left = parse_not();
-  while (tokens_.current().is_name("and")) {
-    const int line = tokens_.take().line;
-    left = node(type::binary, line, "and", std::move(left), parse_not());
-  }
-  return left;
+  return parse_chain([&] { return parse_not(); }, [](const token& t) { return t.is_name("and"); });
 }
 
 expression_ptr expression_parser::parse_not() {
@@ -111,12 +101,7 @@ expression_ptr expression_parser::parse_comparison() {
 }
 
 expression_ptr expression_parser::parse_sum() {
-  expression_ptr left = parse_concat();
-  while (tokens_.current().is_sign("+") || tokens_.current().is_sign("-")) {
-    const token sign = tokens_.take();
-    left = node(type::binary, sign.line, sign.text, std::move(left), parse_concat());
-  }
-  return left;
+  return parse_chain([&] { return parse_concat(); }, [](const token& t) { return t.is_sign("+") || t.is_sign("-"); });
 }
 
 expression_ptr expression_parser::parse_concat() {
@@ -128,22 +113,13 @@ expression_ptr expression_parser::parse_concat() {
 }
 
 expression_ptr expression_parser::parse_product() {
-  expression_ptr left = parse_power();
-  while (tokens_.current().is_sign("*") || tokens_.current().is_sign("/") || tokens_.current().is_sign("//") ||
-         tokens_.current().is_sign("%")) {
-    const token sign = tokens_.take();
-    left = node(type::binary, sign.line, sign.text, std::move(left), parse_power());
-  }
-  return left;
+  return parse_chain(
+      [&] { return parse_power(); },
+      [](const token& t) { return t.is_sign("*") || t.is_sign("/") || t.is_sign("//") || t.is_sign("%"); });
 }
 
 expression_ptr expression_parser::parse_power() {
-  expression_ptr left = parse_signed();
-  while (tokens_.current().is_sign("**")) {
-    const int line = tokens_.take().line;
-    left = node(type::binary, line, "**", std::move(left), parse_signed());
-  }
-  return left;
+  return parse_chain([&] { return parse_signed(); }, [](const token& t) { return t.is_sign("**"); });
 }
 
 expression_ptr expression_parser::parse_signed(bool with_filters) {

@@ -1,4 +1,5 @@
 #include "llm/text/jinja_lexer.hpp"
+#include "llm/text/code_point.hpp"
 
 #include <fmt/format.h>
 
@@ -289,7 +290,7 @@ class lexer {
     if (code.size() < digits || *end != '\0' || !std::isxdigit(static_cast<unsigned char>(code[0])) ||
         point > 0x10ffff || (point >= 0xd800 && point < 0xe000))
       fail(fmt::format("expected the code of a character, found '{}'", sim::printable(code)));
-    python::append_code_point(text, static_cast<char32_t>(point));
+    append_code_point(text, static_cast<char32_t>(point));
     return at + digits;
   }
 

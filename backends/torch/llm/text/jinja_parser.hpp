@@ -92,6 +92,16 @@ class expression_parser {
   expression_ptr parse_subscript(expression_ptr subject);
   expression_ptr parse_test(expression_ptr subject);
 
+  /// `part` op `part` op .., from the left, as long as an operator follows.
+  template <class Part, class IsOperator> expression_ptr parse_chain(const Part& part, const IsOperator& is_operator) {
+    expression_ptr left = part();
+    while (is_operator(tokens_.current())) {
+      const token sign = tokens_.take();
+      left = node(expression::type::binary, sign.line, sign.text, std::move(left), part());
+    }
+    return left;
+  }
+
   expression_ptr make(expression::type kind, int line, std::string name = "") const;
   /// Checks the depth of a tree that is complete.
   expression_ptr finish(expression_ptr node) const;

@@ -8,6 +8,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "llm/text/code_point.hpp"
 #include "sim/data/utf8.hpp"
 
 namespace rto::llm::python {
@@ -65,19 +66,9 @@ void append_lower(std::string& out, std::string_view text, std::size_t begin, st
 }  // namespace
 
 char32_t next_code_point(std::string_view text, std::size_t& at) {
-  const auto lead = static_cast<unsigned char>(text[at]);
-  const std::size_t length = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
-  char32_t point = lead & (length == 1 ? 0x7fU : 0x7fU >> length);
-  for (std::size_t k = 1; k < length && at + k < text.size(); ++k)
-    point = (point << 6) | (static_cast<unsigned char>(text[at + k]) & 0x3fU);
-  at = std::min(text.size(), at + length);
-  return point;
-}
-
-void append_code_point(std::string& text, char32_t point) {
-  std::array<utf8proc_uint8_t, 4> bytes{};
-  const auto count = utf8proc_encode_char(static_cast<utf8proc_int32_t>(point), bytes.data());
-  text.append(reinterpret_cast<const char*>(bytes.data()), static_cast<std::size_t>(count));
+  const code_point c = code_point_at(text, at);
+  at += c.length;
+  return c.value;
 }
 
 bool is_space(char32_t c) {

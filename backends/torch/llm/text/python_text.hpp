@@ -12,7 +12,6 @@ namespace rto::llm::python {
 
 /// The code point at byte `at`, which moves behind it.
 char32_t next_code_point(std::string_view text, std::size_t& at);
-void append_code_point(std::string& text, char32_t point);
 
 /// str.isspace of one character.
 bool is_space(char32_t point);
