@@ -17,7 +17,7 @@ namespace rto::sim {
 namespace {
 
 struct solve_options {
-  std::string file, out, device = "cpu";
+  std::string file, out, device;
   bool check = false;
 };
 
@@ -83,19 +83,22 @@ struct tally {
   double largest_ratio = 0;
 };
 
-json answer(const problem_file& file, const ordered_json& one, const json& expect) {
+json answer(const family_table& families, const problem_file& file, const ordered_json& one, const json& expect) {
   const std::string id = one["id"].get<std::string>();
   const std::string kind = one.value("kind", std::string());
   const std::string family = file.family == "edge" ? kind : file.family;
-  const solver* solve = find_family(family);
-  if (solve == nullptr)
-    return refusal("not_implemented", fmt::format("unknown family \"{}\"; the families are: {}", family,
-                                                  fmt::join(known_families(), ", ")));
+  const auto solve = families.find(family);
+  if (solve == families.end()) {
+    std::vector<std::string> names;
+    for (const auto& known : families) names.push_back(known.first);
+    return refusal("not_implemented",
+                   fmt::format("unknown family \"{}\"; the families are: {}", family, fmt::join(names, ", ")));
+  }
   json result;
   try {
     if (!one.contains("input")) throw field_error(fmt::format("case \"{}\": input: the field is missing", id));
     const json input = one["input"];
-    result = (*solve)(
+    result = solve->second(
         {id, family, kind, reader(input, fmt::format("case \"{}\": input", id)), expect.is_null() ? nullptr : &expect});
   } catch (const non_finite_result& e) {
     return refusal("non_finite_result", e.what());
@@ -118,8 +121,7 @@ json answer(const problem_file& file, const ordered_json& one, const json& expec
 }
 
 int solve(const solve_options& options) {
-  if (options.device != "cpu")
-    throw user_error(fmt::format("--device {}: this program computes on the cpu only", options.device));
+  const family_table solvers = families_on(options.device);
   problem_file file = read_problem_file(options.file);
 
   std::map<std::string, tally> families;
@@ -127,7 +129,7 @@ int solve(const solve_options& options) {
   bool refused = false, missing = false, differs = false;
   for (ordered_json& one : file.document["cases"]) {
     const json expect = one.contains("expect") ? json(one["expect"]) : json();
-    const json result = answer(file, one, expect);
+    const json result = answer(solvers, file, one, expect);
     const std::string status =
         result.contains("status") && result["status"].is_string() ? result["status"].get<std::string>() : "";
     missing = missing || status == "not_implemented";
@@ -173,7 +175,10 @@ std::function<int()> set_up(CLI::App& app) {
   app.add_option("FILE", options->file, "Problem file (format rto-cases/1), plain or gzip")->required();
   app.add_option("--out", options->out, "File for the answers (default: standard output)")->type_name("FILE");
   app.add_flag("--check", options->check, "Compare with what the file expects; prints the largest error");
-  app.add_option("--device", options->device, "cpu")->type_name("DEVICE")->capture_default_str();
+  app.add_option(
+         "--device", options->device,
+         "Compute on LibTorch's tensors, on the cpu or on cuda (a program built with it; default: Eigen arrays)")
+      ->type_name("DEVICE");
   return [options] { return solve(*options); };
 }
 

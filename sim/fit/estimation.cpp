@@ -13,6 +13,7 @@
 #include "sim/fit/design.hpp"
 #include "sim/fit/result.hpp"
 #include "sim/io/error.hpp"
+#include "sim/solve/mle_status_text.hpp"
 #include "sim/statistics/proportion.hpp"
 #include "sim/statistics/shuffle.hpp"
 
@@ -52,9 +53,7 @@ class estimation {
 
   void summarise(const sparse_comparisons& comparisons, const reward_estimate<M>& estimate) {
     fit_result& r = result_;
-    r.status = estimate.status == mle_status::interior   ? "interior"
-               : estimate.status == mle_status::boundary ? "boundary"
-                                                         : "not_attained";
+    r.status = mle_status_text(estimate.status);
     r.separability = estimate.separability == separability_verdict::separable       ? "separable"
                      : estimate.separability == separability_verdict::not_separable ? "not separable"
                                                                                     : "undecided";

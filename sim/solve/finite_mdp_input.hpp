@@ -2,7 +2,6 @@
 // Tabular MDPs as problem files state them: S, A, H, P, rho, and tables [H, S, A].
 #include <cstdint>
 #include <span>
-#include <string>
 #include <utility>
 #include <vector>
 
@@ -12,38 +11,9 @@
 
 #include "sim/io/ndarray.hpp"
 #include "sim/io/reader.hpp"
+#include "sim/solve/array_fields.hpp"
 
 namespace rto::sim {
-
-/// Shapes in a file: states may have several dimensions ([n] in trees, [H, S] in MDPs).
-using state_shape = std::vector<std::size_t>;
-
-/// A field with one number a state and action, as an array [states, A] of the kind of `like`.
-template <Array A>
-array_t<A> read_table(const reader& input, const std::string& field, const state_shape& states, std::int64_t actions,
-                      const A& like) {
-  std::vector<std::int64_t> pattern(states.begin(), states.end());
-  pattern.push_back(actions);
-  const ndarray x = input.array(field, pattern);
-  return array::from_host(like, x.data, static_cast<std::int64_t>(x.data.size()) / actions, actions);
-}
-
-/// Numbers of a file as a matrix [rows, cols] of the kind that goes with `like`.
-template <Array A>
-matrix_t<A> read_matrix(const A& like, std::span<const double> data, std::int64_t rows, std::int64_t cols) {
-  const array_t<A> x = array::from_host(like, data, rows, cols);
-  return array::dense(array::matrix(x));
-}
-
-/// [states, A] in the shape of the file.
-template <Array A> json table_json(const A& x, state_shape shape) {
-  shape.push_back(static_cast<std::size_t>(array::cols(x)));
-  return array_json(shape, array::to_host(x).data());
-}
-/// [states, 1] in the shape of the file.
-template <Array A> json column_json(const A& x, const state_shape& shape) {
-  return array_json(shape, array::to_host(x).data());
-}
 
 /// The model of a file and the shape [H, S] of its states.
 template <Array A> struct finite_mdp_input {

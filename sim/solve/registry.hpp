@@ -1,9 +1,9 @@
 #pragma once
 // The families of problem files that `rto-sim solve` can answer.
 #include <functional>
+#include <map>
 #include <stdexcept>
 #include <string>
-#include <vector>
 
 #include "sim/io/reader.hpp"
 
@@ -31,8 +31,21 @@ struct registered_family {
   registered_family(std::string name, solver solve);
 };
 
+/// Solvers by the name of their family.
+using family_table = std::map<std::string, solver>;
+
+/// Adds a back end that computes families on its own arrays, for `--device`.
+struct registered_back_end {
+  /// \param open the families on a device; throws user_error where the device is not known or not there
+  explicit registered_back_end(std::function<family_table(const std::string& device)> open);
+};
+
+/// All families: on Eigen arrays for the device "", otherwise on the arrays of the back end that the program is built
+/// with. A family without arrays (prop_32, which counts queries) is the same on every device.
+/// \throws user_error without a back end, or where it has no such device
+family_table families_on(const std::string& device);
+
 /// nullptr when the family is unknown.
 const solver* find_family(const std::string& name);
-std::vector<std::string> known_families();
 
 }  // namespace rto::sim

@@ -126,6 +126,11 @@ TEST_CASE("bad input is one clear line and status 2") {
                 "cases: expected a list");
   check_refused({"solve", file("d.json", "{\"format\": \"rto-cases/1\", \"family\": \"gae\", \"cases\": [{}]}")},
                 "cases[0].id: expected a text");
+  const std::string empty = file("e.json", "{\"format\": \"rto-cases/1\", \"family\": \"gae\", \"cases\": []}");
+  check_refused({"solve", empty, "--device", "tpu"}, "--device");
+  if (RTO_SIM_HAS_TENSORS == 0)
+    for (const char* device : {"cpu", "cuda"})
+      check_refused({"solve", empty, "--device", device}, "expected a program built with LibTorch");
 }
 
 TEST_CASE("list names the claims, show prints JSON that --settings takes back") {
