@@ -16,6 +16,7 @@
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <rto/advantage/generalized_advantage_estimates.hpp>
@@ -64,6 +65,25 @@ template <Array A> struct token_policy_estimates {
   masked_moments<scalar_t<A>> raw_advantage;  ///< moments before whitening, of all processes where `merge` merged them
 };
 
+/// Token rewards, advantages before whitening and value targets, written into `out` and the arrays beside it: all of a
+/// row's depend on that row alone, so that a batch may be done in parts.
+/// \param terms, reward, advantage, target [batch, time] each, must not overlap the inputs
+/// \returns the moments of the advantages. \throws as estimate_token_advantages. \cost a few passes over [batch, time]
+template <Array A, GoesWith<A> Out>
+masked_moments<scalar_t<A>> estimate_raw_token_advantages(const token_batch<A>& batch,
+                                                          const token_policy_options& options,
+                                                          token_reward_terms<Out>& terms, Out& reward, Out& advantage,
+                                                          Out& target) {
+  const A& mask = batch.reward.mask;
+  require_same_shape("estimate_token_advantages", "mask", mask, "value", batch.value);
+  require_same_shape("estimate_token_advantages", "mask", mask, "log_policy", batch.reward.log_policy);
+  token_reward_components(batch.reward, options.reward, terms);
+  total_reward(terms, reward);
+  generalized_advantage_estimates(reward, batch.value, mask, options.advantage, advantage);
+  value_targets(advantage, batch.value, mask, target);
+  return moments(advantage, mask);
+}
+
 /// Token rewards, advantages and value targets of a batch of sampled answers.
 ///
 /// \source Zhong et al. 2024 (arXiv 2404.18922), Algorithm 2 and (4.6); Schulman et al. 2016 (arXiv 1506.02438) for GAE
@@ -77,16 +97,15 @@ requires std::invocable<Merge&, masked_moments<scalar_t<A>>>
 [[nodiscard]] token_policy_estimates<A> estimate_token_advantages(const token_batch<A>& batch,
                                                                   const token_policy_options& options,
                                                                   Merge merge = {}) {
+  if constexpr (requires { traits_of<A>::estimate_token_advantages(batch, options, merge); })
+    if (auto native = traits_of<A>::estimate_token_advantages(batch, options, merge)) return *std::move(native);
   const A& mask = batch.reward.mask;
-  require_same_shape("estimate_token_advantages", "mask", mask, "value", batch.value);
-  require_same_shape("estimate_token_advantages", "mask", mask, "log_policy", batch.reward.log_policy);
-  token_reward_terms<A> terms = token_reward_components(batch.reward, options.reward);
-  const A reward = total_reward(terms);
-  A advantage = generalized_advantage_estimates(reward, batch.value, mask, options.advantage);
-  const A target = value_targets(advantage, batch.value, mask);
-  const masked_moments<scalar_t<A>> raw = merge(moments(advantage, mask));
-  if (options.whitening) whiten(advantage, mask, raw, *options.whitening, advantage);
-  return {{mask, batch.reward.log_policy, batch.value, advantage, target}, std::move(terms), reward, raw};
+  token_policy_estimates<A> of{{mask, batch.reward.log_policy, batch.value, A(), A()}, {}, A(), {}};
+  A& advantage = of.targets.advantage;
+  of.raw_advantage =
+      merge(estimate_raw_token_advantages(batch, options, of.terms, of.reward, advantage, of.targets.value_target));
+  if (options.whitening) whiten(advantage, mask, of.raw_advantage, *options.whitening, advantage);
+  return of;
 }
 
 /// Checks the contracts on entries: those of `token_reward_inputs`, and finite values at valid tokens.
@@ -156,8 +175,8 @@ template <Array V, Array A>
 template <Array L, Array A, class Out>
 void token_policy_gradient(const L& log_policy, const token_policy_targets<A>& targets,
                            const token_policy_options& options, Out&& out) {
-  clipped_surrogate_token_gradient(log_policy, targets.old_log_policy, targets.advantage, options.surrogate, out);
-  array::assign(out, array::select(targets.mask, out * aggregation_weights(targets.mask, options.aggregate), 0.0));
+  clipped_surrogate_loss_gradient(log_policy, targets.old_log_policy, targets.advantage, targets.mask,
+                                  options.surrogate, options.aggregate, out);
 }
 
 /// The same, returned. \returns [batch, time]
@@ -174,8 +193,8 @@ template <Array L, Array A>
 template <Array V, Array A, class Out>
 void token_value_gradient(const V& value, const token_policy_targets<A>& targets, const token_policy_options& options,
                           Out&& out) {
-  value_token_gradient(value, targets.old_value, targets.value_target, options.value, out);
-  array::assign(out, array::select(targets.mask, out * aggregation_weights(targets.mask, options.aggregate), 0.0));
+  value_loss_gradient(value, targets.old_value, targets.value_target, targets.mask, options.value, options.aggregate,
+                      out);
 }
 
 /// The same, returned. \returns [batch, time]

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <concepts>
 #include <cstdint>
@@ -188,14 +189,35 @@ struct array_traits<D> {
     if constexpr (requires { out.resize(n, steps); }) {
       if (out.rows() != n || out.cols() != steps) out.resize(n, steps);
     }
-    eigen_array<scalar> factor(std::min(block, n), steps);
+    if (steps == 0) return;
+    // A factor that is a number or in memory is read where it is, another computed first, for a block at a time.
+    constexpr bool ready = Eigen::internal::evaluator<C>::CoeffReadCost <= Eigen::NumTraits<scalar>::ReadCost;
+    eigen_array<scalar> computed(ready ? 0 : std::min(block, n), ready ? 0 : steps);
     for (Eigen::Index i = 0; i < n; i += block) {
       const Eigen::Index m = std::min(block, n - i);
       auto y = out.middleRows(i, m);
       y = b.middleRows(i, m);
-      factor.topRows(m) = a.middleRows(i, m);
-      for (Eigen::Index t = steps - 1; t-- > 0;)
-        for (Eigen::Index k = 0; k < m; ++k) y(k, t) += factor(k, t) * y(k, t + 1);
+      const auto run = [&](const auto& factor, Eigen::Index from, auto rows) {
+        std::array<scalar, block> later;
+        for (Eigen::Index k = 0; k < rows; ++k) later[static_cast<std::size_t>(k)] = y(k, steps - 1);
+        for (Eigen::Index t = steps - 1; t-- > 0;)
+          for (Eigen::Index k = 0; k < rows; ++k) {
+            scalar& next = later[static_cast<std::size_t>(k)];
+            y(k, t) = next = y(k, t) + factor.coeff(from + k, t) * next;
+          }
+      };
+      const auto run_rows = [&](const auto& factor, Eigen::Index from) {
+        if (m == block)
+          run(factor, from, std::integral_constant<Eigen::Index, block>());  // unrolled
+        else
+          run(factor, from, m);
+      };
+      if constexpr (ready) {
+        run_rows(a, i);
+      } else {
+        computed.topRows(m) = a.middleRows(i, m);
+        run_rows(computed, 0);
+      }
     }
   }
   template <class C> static value_type linear_recurrence(const D& b, const C& a) {

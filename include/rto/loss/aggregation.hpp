@@ -24,6 +24,14 @@ struct aggregation_options {
   std::optional<double> global_count = std::nullopt;
 };
 
+/// What a mode divides by, counted in this batch: N of token_mean, B' of the others. \param mask [batch, time], 1 on a
+/// prefix of each row. \returns a scalar_t, tokens or rows
+template <Array M> [[nodiscard]] scalar_t<M> aggregation_count(const M& mask, aggregation mode) {
+  using namespace array;
+  if (mode == aggregation::token_mean) return sum(mask);
+  return sum(clamp(row_lengths(mask), 0.0, 1.0));
+}
+
 /// The weights w with loss = sum_{b,t} w_{b,t} l_{b,t}; 0 in the padding. They are also d loss / d l_{b,t}.
 /// \source docs/mathematics.md 14.2. \param mask [batch, time], 1 on a prefix of each row, not all empty
 /// \returns [batch, time], 1 / tokens or 1 / rows
@@ -34,16 +42,14 @@ template <Array M> [[nodiscard]] value_t<M> aggregation_weights(const M& mask, a
   if (options.global_count)
     require_domain(*options.global_count > 0, "aggregation_weights", "global_count > 0", *options.global_count);
   // 1 / count of one kind of unit: of those counted here, or of all of the step.
-  const auto share = [&](const auto& unit, const scalar_t<M>& here) -> value_t<M> {
+  const auto share = [&](const auto& unit) -> value_t<M> {
     if (options.global_count) return select(mask, unit * (1.0 / *options.global_count), 0.0);
-    return select(mask, unit * (1.0 / here), 0.0);
+    return select(mask, unit * (1.0 / aggregation_count(mask, options.mode)), 0.0);
   };
-  if (options.mode == aggregation::token_mean) return share(mask, sum(mask));
+  if (options.mode != aggregation::seq_mean_token_mean) return share(mask);
   const auto lengths = row_lengths(mask);
-  const scalar_t<M> answers = sum(clamp(lengths, 0.0, 1.0));
-  if (options.mode == aggregation::seq_mean_token_sum) return share(mask, answers);
   const value_t<M> per_answer = mask / broadcast_columns(clamp(lengths, 1.0, infinity), cols(mask));
-  return share(per_answer, answers);
+  return share(per_answer);
 }
 
 /// loss = sum_{b,t} w_{b,t} l_{b,t} with the weights above; token losses in the padding are never read.
@@ -55,7 +61,7 @@ template <Array A, GoesWith<A> M>
   require_same_shape("aggregate", "token_loss", token_loss, "mask", mask);
   if (options.mode == aggregation::token_mean) {  // one pass, no weights
     const scalar_t<A> total = sum(select(mask, token_loss, 0.0));
-    if (!options.global_count) return total / sum(mask);
+    if (!options.global_count) return total / aggregation_count(mask, options.mode);
     require_domain(*options.global_count > 0, "aggregate", "global_count > 0", *options.global_count);
     return total / full_like(total, *options.global_count);
   }

@@ -68,6 +68,11 @@ template <Array A, GoesWith<A> B, GoesWith<A> C, GoesWith<A> M>
 [[nodiscard]] scalar_t<A> clipped_surrogate_loss(const A& log_prob, const B& old_log_prob, const C& advantage,
                                                  const M& mask, clipped_surrogate_options options = {},
                                                  aggregation_options how = {}) {
+  if constexpr (requires {
+                  traits_of<A>::clipped_surrogate_loss(log_prob, old_log_prob, advantage, mask, options, how);
+                })
+    if (auto native = traits_of<A>::clipped_surrogate_loss(log_prob, old_log_prob, advantage, mask, options, how))
+      return *native;
   return aggregate(clipped_surrogate_token_loss(without_padding(mask, log_prob), without_padding(mask, old_log_prob),
                                                 without_padding(mask, advantage), options),
                    mask, how);
@@ -101,6 +106,16 @@ template <Elementwise A, GoesWith<A> B, GoesWith<A> C>
   value_t<A> out;
   clipped_surrogate_token_gradient(log_prob, old_log_prob, advantage, options, out);
   return out;
+}
+
+/// d clipped_surrogate_loss / d log_prob in closed form, 0 in the padding, which is never read: for callers without
+/// automatic differentiation. \param out [batch, time], must not overlap the inputs. \throws as clipped_surrogate_loss
+template <Array A, GoesWith<A> B, GoesWith<A> C, GoesWith<A> M, class Out>
+void clipped_surrogate_loss_gradient(const A& log_prob, const B& old_log_prob, const C& advantage, const M& mask,
+                                     clipped_surrogate_options options, aggregation_options how, Out&& out) {
+  clipped_surrogate_token_gradient(without_padding(mask, log_prob), without_padding(mask, old_log_prob),
+                                   without_padding(mask, advantage), options, out);
+  array::assign(out, array::select(mask, out * aggregation_weights(mask, how), 0.0));
 }
 
 /// The share of valid tokens at which the clipped branch is strictly smaller (their gradient is 0): rho > 1 + eps with

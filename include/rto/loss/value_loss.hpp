@@ -98,9 +98,21 @@ template <Elementwise A, GoesWith<A> B, GoesWith<A> C>
 template <Array A, GoesWith<A> B, GoesWith<A> C, GoesWith<A> M>
 [[nodiscard]] scalar_t<A> value_loss(const A& value, const B& old_value, const C& target, const M& mask,
                                      value_loss_options options = {}, aggregation_options how = {}) {
+  if constexpr (requires { traits_of<A>::value_loss(value, old_value, target, mask, options, how); })
+    if (auto native = traits_of<A>::value_loss(value, old_value, target, mask, options, how)) return *native;
   return aggregate(value_token_loss(without_padding(mask, value), without_padding(mask, old_value),
                                     without_padding(mask, target), options),
                    mask, how);
+}
+
+/// d value_loss / d value in closed form, 0 in the padding, which is never read: for callers without automatic
+/// differentiation. \param out [batch, time], must not overlap the inputs. \throws as value_loss
+template <Array A, GoesWith<A> B, GoesWith<A> C, GoesWith<A> M, class Out>
+void value_loss_gradient(const A& value, const B& old_value, const C& target, const M& mask, value_loss_options options,
+                         aggregation_options how, Out&& out) {
+  value_token_gradient(without_padding(mask, value), without_padding(mask, old_value), without_padding(mask, target),
+                       options, out);
+  array::assign(out, array::select(mask, out * aggregation_weights(mask, how), 0.0));
 }
 
 }  // namespace rto

@@ -60,15 +60,16 @@ template <Array A> void validate(const token_reward_inputs<A>& in) {
   require_finite(name, "sequence_reward", in.sequence_reward, A(array::time_slice(in.mask, 0, 1)));
 }
 
-/// The four terms of a recipe. All inputs are constants for differentiation.
+/// The four terms of a recipe, written into `out`. All inputs are constants for differentiation.
 ///
 /// \source docs/mathematics.md 13.4 (all rows) and 13.5.5 (shaping)
+/// \param out [batch, time] each, must not overlap the inputs
 /// \throws std::invalid_argument where an input that the recipe needs is absent or of another shape; std::domain_error
 ///   where a coefficient or clip is out of its domain
 /// \cost O(batch time)
-template <Array A>
-[[nodiscard]] token_reward_terms<A> token_reward_components(const token_reward_inputs<A>& in,
-                                                            const token_reward_recipe& recipe) {
+template <Array A, GoesWith<A> Out>
+void token_reward_components(const token_reward_inputs<A>& in, const token_reward_recipe& recipe,
+                             token_reward_terms<Out>& out) {
   using namespace array;
   constexpr const char* name = "token_reward";
   using detail::infinity;
@@ -84,43 +85,72 @@ template <Array A>
     return x;
   };
 
-  const A zero = full(in.mask, rows(in.mask), cols(in.mask), 0.0);
-  token_reward_terms<A> terms{zero, zero, zero, zero};
-  const auto at_last_token = [&](const auto& per_row) -> A {
-    return select(last_valid_step(in.mask), broadcast_columns(per_row, cols(in.mask)), 0.0);
+  const auto zero = [&](Out& term) { assign(term, full_like(in.mask, 0.0)); };
+  const auto at_last_token = [&](const auto& per_row) {
+    return value_t<A>(select(last_valid_step(in.mask), broadcast_columns(per_row, cols(in.mask)), 0.0));
   };
-  // What accrues token by token, 0 in the padding, where the recipe wants it paid.
-  const auto placed = [&](const A& accrued, reward_placement placement) -> A {
-    if (placement == reward_placement::every_token) return accrued;
-    if (placement == reward_placement::segment_end)
-      return segment_sum(accrued, need("segment_end", in.segment_end), in.mask);
-    const A total = at_last_token(row_sum(accrued));
-    return placement == reward_placement::last_token ? total : A(accrued - total);
+  // A term that holds what accrues token by token, 0 in the padding, comes to hold it where the recipe wants it paid.
+  const auto place = [&](Out& term, reward_placement placement) {
+    if (placement == reward_placement::every_token) return;
+    if (placement == reward_placement::segment_end) {
+      assign(term, segment_sum(term, need("segment_end", in.segment_end), in.mask));
+      return;
+    }
+    const value_t<A> total = at_last_token(row_sum(term));
+    if (placement == reward_placement::last_token)
+      assign(term, total);
+    else
+      assign(term, term - total);
   };
   if (recipe.implicit != 0) {
-    const A reward = implicit_reward(stop_gradient(need("log_dpo", in.log_dpo)),
-                                     stop_gradient(need("log_reference", in.log_reference)), recipe.implicit);
-    terms.implicit = placed(select(in.mask, clamp(reward, -recipe.implicit_clip, recipe.implicit_clip), 0.0),
-                            recipe.implicit_placement);
+    implicit_reward(stop_gradient(need("log_dpo", in.log_dpo)), stop_gradient(need("log_reference", in.log_reference)),
+                    recipe.implicit, out.implicit);
+    assign(out.implicit, select(in.mask, clamp(out.implicit, -recipe.implicit_clip, recipe.implicit_clip), 0.0));
+    place(out.implicit, recipe.implicit_placement);
+  } else {
+    zero(out.implicit);
   }
   if (recipe.sequence != 0) {
     require_shape(name, "sequence_reward", in.sequence_reward, rows(in.mask), 1);
-    terms.sequence = recipe.sequence * at_last_token(clamp(stop_gradient(in.sequence_reward), -recipe.sequence_clip,
-                                                           recipe.sequence_clip));
+    const value_t<A> clipped = clamp(stop_gradient(in.sequence_reward), -recipe.sequence_clip, recipe.sequence_clip);
+    assign(out.sequence, recipe.sequence * at_last_token(clipped));
+  } else {
+    zero(out.sequence);
   }
-  if (recipe.score != 0)
-    terms.score =
-        placed(select(in.mask, recipe.score * stop_gradient(need("score", in.score)), 0.0), recipe.score_placement);
+  if (recipe.score != 0) {
+    assign(out.score, select(in.mask, recipe.score * stop_gradient(need("score", in.score)), 0.0));
+    place(out.score, recipe.score_placement);
+  } else {
+    zero(out.score);
+  }
   if (recipe.kl != 0)
-    terms.kl = select(
-        in.mask, recipe.kl * stop_gradient(need("log_reference", in.log_reference) - need("log_policy", in.log_policy)),
-        0.0);
+    assign(out.kl, select(in.mask,
+                          recipe.kl * stop_gradient(need("log_reference", in.log_reference) -
+                                                    need("log_policy", in.log_policy)),
+                          0.0));
+  else
+    zero(out.kl);
+}
+
+/// The same, returned.
+template <Array A>
+[[nodiscard]] token_reward_terms<A> token_reward_components(const token_reward_inputs<A>& in,
+                                                            const token_reward_recipe& recipe) {
+  token_reward_terms<A> terms;
+  token_reward_components(in, recipe, terms);
   return terms;
 }
 
-/// The sum of the four terms. \returns [batch, time], reward units, 0 in the padding
-template <Array A> [[nodiscard]] A total_reward(const token_reward_terms<A>& t) {
-  return t.implicit + t.sequence + t.score + t.kl;
+/// The sum of the four terms. \param out [batch, time], reward units, 0 in the padding
+template <Array A, class Out> void total_reward(const token_reward_terms<A>& t, Out&& out) {
+  array::assign(out, t.implicit + t.sequence + t.score + t.kl);
+}
+
+/// The same, returned.
+template <Array A> [[nodiscard]] value_t<A> total_reward(const token_reward_terms<A>& t) {
+  value_t<A> out;
+  total_reward(t, out);
+  return out;
 }
 
 /// The token rewards: the sum of the four terms of a recipe. \returns [batch, time], reward units, 0 in the padding

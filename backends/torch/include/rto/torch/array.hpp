@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -24,6 +25,7 @@
 #include <rto/array/array.hpp>
 #include <rto/array/linear_algebra.hpp>
 #include <rto/torch/linear_recurrence.hpp>
+#include <rto/torch/token_policy_step.hpp>
 #include <rto/torch/token_statistics.hpp>
 
 namespace rto {
@@ -189,6 +191,25 @@ template <> struct array_traits<at::Tensor> {
     return make_token_statistics(policy_logits, {}, reference_logits,
                                  {.divergence = divergence_direction::reference_to_policy})
         .divergence;
+  }
+
+  // --- Whole algorithms, equal to the generic form, that make one pass of it on CPU tensors; nothing elsewhere.
+  // Templates, so that only those who call them compile them.
+  template <class Batch, class Options, class Merge>
+  static auto estimate_token_advantages(const Batch& batch, const Options& options, Merge& merge) {
+    return detail::estimate_token_advantages_natively<token_policy_estimates<tensor>>(batch, options, merge);
+  }
+  template <class Options, class Aggregation>
+  static std::optional<tensor> clipped_surrogate_loss(const tensor& log_prob, const tensor& old_log_prob,
+                                                      const tensor& advantage, const tensor& mask,
+                                                      const Options& options, const Aggregation& how) {
+    return detail::token_loss_natively<detail::clipped_surrogate_formula>(log_prob, old_log_prob, advantage, mask,
+                                                                          options, how);
+  }
+  template <class Options, class Aggregation>
+  static std::optional<tensor> value_loss(const tensor& value, const tensor& old_value, const tensor& target,
+                                          const tensor& mask, const Options& options, const Aggregation& how) {
+    return detail::token_loss_natively<detail::value_formula>(value, old_value, target, mask, options, how);
   }
 
   /// Throws std::invalid_argument unless both hold numbers of one type on one device: what another array type's
