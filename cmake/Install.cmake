@@ -3,13 +3,18 @@
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
-# Header-only: nothing in it depends on the architecture.
+# Headers only, but for the kernels of the component torch, which say themselves for what they are.
 set(rto_install_cmakedir "${CMAKE_INSTALL_DATADIR}/cmake/rto")
 
 install(TARGETS rto EXPORT rtoTargets FILE_SET HEADERS DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" COMPONENT rto_development)
 install(EXPORT rtoTargets NAMESPACE rto:: DESTINATION "${rto_install_cmakedir}" COMPONENT rto_development)
 if(TARGET rto_torch)
-  install(TARGETS rto_torch EXPORT rtoTorchTargets FILE_SET HEADERS DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" COMPONENT rto_development)
+  install(TARGETS rto_torch rto_torch_cpu_kernels EXPORT rtoTorchTargets
+          FILE_SET HEADERS DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" COMPONENT rto_development
+          ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT rto_development)
+  if(TARGET rto_torch_kernels)
+    install(TARGETS rto_torch_kernels EXPORT rtoTorchTargets ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT rto_development)
+  endif()
   install(EXPORT rtoTorchTargets NAMESPACE rto:: DESTINATION "${rto_install_cmakedir}" COMPONENT rto_development)
   install(FILES "${PROJECT_SOURCE_DIR}/cmake/rtoTorch.cmake" DESTINATION "${rto_install_cmakedir}" COMPONENT rto_development)
 endif()

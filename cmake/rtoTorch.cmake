@@ -71,6 +71,15 @@ if(RTO_TORCH_CUDA STREQUAL ON AND NOT rto_torch_cuda)
   return()
 endif()
 
+# What launches kernels: LibTorch brings it, a toolkit has it too.
+file(GLOB rto_torch_cudart "${rto_torch_prefix}/../nvidia/*/lib/libcudart.so*" "${rto_torch_prefix}/lib/libcudart*.so*")
+find_library(RTO_TORCH_cudart_LIBRARY cudart HINTS /usr/local/cuda/lib64)
+mark_as_advanced(RTO_TORCH_cudart_LIBRARY)
+if(RTO_TORCH_cudart_LIBRARY)
+  list(APPEND rto_torch_cudart "${RTO_TORCH_cudart_LIBRARY}")
+endif()
+list(SUBLIST rto_torch_cudart 0 1 rto_torch_cudart)
+
 if(NOT TARGET rto::libtorch)
   add_library(rto::libtorch INTERFACE IMPORTED)
   set_target_properties(rto::libtorch PROPERTIES

@@ -1,7 +1,9 @@
-// The program of a user of the LibTorch back end: one call on tensors, and its gradient by autograd.
+// The program of a user of the LibTorch back end: one call on tensors, and its gradient by autograd; then one that the
+// compiled loops of the package do.
 #include <cmath>
 #include <cstdio>
 #include <rto/loss/dpo_loss.hpp>
+#include <rto/loss/token_log_probability.hpp>
 #include <rto/torch/array.hpp>
 
 int main() {
@@ -11,7 +13,12 @@ int main() {
   loss.backward();
   const double value = loss.item<double>(), slope = policy.grad().item<double>();
   std::printf("dpo_loss %.17g, its derivative %.17g\n", value, slope);
-  return std::abs(value - std::log1p(std::exp(-0.5))) < 1e-15 && std::abs(slope + 0.5 / (1 + std::exp(0.5))) < 1e-15
+
+  // One of five equal logits.
+  const at::Tensor log_p = rto::token_log_probability(at::zeros({1, 5}, at::kFloat), at::zeros({1, 1}, at::kLong));
+  std::printf("log-probability %.9g\n", log_p.item<double>());
+  return std::abs(value - std::log1p(std::exp(-0.5))) < 1e-15 && std::abs(slope + 0.5 / (1 + std::exp(0.5))) < 1e-15 &&
+                 std::abs(log_p.item<double>() + std::log(5)) < 1e-6
              ? 0
              : 1;
 }

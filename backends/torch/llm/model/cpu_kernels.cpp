@@ -1,30 +1,15 @@
 #include "llm/model/cpu_kernels.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <limits>
 
-// Compiled for the levels of x86-64 and chosen at start-up.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-#define RTO_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#elif defined(__x86_64__) && defined(__clang__)
-#define RTO_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define RTO_CLONES
-#endif
-#define RTO_INLINE __attribute__((always_inline)) inline
+#include "kernels/vector_units.hpp"
 
 namespace rto::llm {
 namespace {
 
-constexpr std::int64_t lanes = 16;
-
-RTO_INLINE float sum_of_lanes(float* sums) {
-  for (std::int64_t width = lanes / 2; width > 0; width /= 2)
-    for (std::int64_t j = 0; j < width; ++j) sums[j] += sums[j + width];
-  return sums[0];
-}
+using namespace rto::vector_units;
 
 /// sum_i a_i b_i in `lanes` partial sums, an order that a vector unit can follow.
 template <class T> RTO_INLINE float dot(const float* a, const T* b, std::int64_t n) {
@@ -34,22 +19,6 @@ template <class T> RTO_INLINE float dot(const float* a, const T* b, std::int64_t
     for (std::int64_t j = 0; j < lanes; ++j) sums[j] += a[i + j] * static_cast<float>(b[i + j]);
   for (std::int64_t j = 0; i + j < n; ++j) sums[j] += a[i + j] * static_cast<float>(b[i + j]);
   return sum_of_lanes(sums);
-}
-
-/// e^x for x <= 0: 2^k with a polynomial of degree 6 for the rest in [-ln 2 / 2, ln 2 / 2]; 0 below -87.
-RTO_INLINE float exponential(float x) {
-  const float bounded = std::max(x, -87.0F);
-  const float k = std::floor(bounded * 1.44269504F + 0.5F);
-  const float r = (bounded - k * 0.693359375F) + k * 2.12194440e-4F;
-  float p = 1.0F / 720;
-  p = p * r + 1.0F / 120;
-  p = p * r + 1.0F / 24;
-  p = p * r + 1.0F / 6;
-  p = p * r + 0.5F;
-  p = p * r + 1.0F;
-  p = p * r + 1.0F;
-  const float power = std::bit_cast<float>((static_cast<std::int32_t>(k) + 127) << 23);
-  return x < -87.0F ? 0.0F : p * power;
 }
 
 template <class T>
@@ -91,15 +60,7 @@ RTO_CLONES void attend(const c10::BFloat16* query, const c10::BFloat16* keys, co
   attend_one(query, keys, values, out, n, size, scale, scratch);
 }
 
-RTO_CLONES float largest(const float* x, std::int64_t n) {
-  float most[lanes];
-  for (float& m : most) m = -std::numeric_limits<float>::infinity();
-  std::int64_t i = 0;
-  for (; i + lanes <= n; i += lanes)
-    for (std::int64_t j = 0; j < lanes; ++j) most[j] = x[i + j] > most[j] ? x[i + j] : most[j];
-  for (std::int64_t j = 0; i + j < n; ++j) most[j] = x[i + j] > most[j] ? x[i + j] : most[j];
-  return *std::max_element(most, most + lanes);
-}
+RTO_CLONES float largest(const float* x, std::int64_t n) { return largest_of(x, n); }
 
 RTO_CLONES float sum_of_exponentials(const float* x, std::int64_t n, float shift, float scale) {
   constexpr std::int64_t piece = 16 * lanes;

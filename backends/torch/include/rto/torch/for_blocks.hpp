@@ -1,6 +1,7 @@
 // Native loops over blocks on the CPU, on the threads that LibTorch's own operations run on.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include <ATen/ATen.h>
@@ -24,6 +25,12 @@ template <class F> void for_blocks(std::int64_t blocks, F&& f) {
       for (std::int64_t i = 0; i < inner; ++i) f(data[0] + i * strides[0] + j * strides[1] - first);
   };
   at::TensorIterator::nullary_op(places).for_each(loop, /*grain_size=*/1);
+}
+
+/// f(from, to) for consecutive ranges of 0 .. n - 1, of `grain` numbers each but the last: at::parallel_for, on
+/// threads.
+template <class F> void for_ranges(std::int64_t n, std::int64_t grain, F&& f) {
+  for_blocks((n + grain - 1) / grain, [&](std::int64_t block) { f(block * grain, std::min(n, (block + 1) * grain)); });
 }
 
 }  // namespace rto::detail

@@ -14,6 +14,8 @@
 #include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include <rto/torch/for_blocks.hpp>
+
 namespace rto::detail {
 
 #ifdef RTO_TORCH_KERNELS
@@ -53,7 +55,7 @@ inline at::Tensor linear_recurrence_cpu(const at::Tensor& b, const at::Tensor& a
     scalar_t* to = y.mutable_data_ptr<scalar_t>();
     constexpr std::int64_t block = 8;
     const std::int64_t grain = std::max<std::int64_t>(1, at::internal::GRAIN_SIZE / (block * time));
-    at::parallel_for(0, (rows + block - 1) / block, grain, [&](std::int64_t begin, std::int64_t end) {
+    for_ranges((rows + block - 1) / block, grain, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin * block; i < std::min(end * block, rows); i += block) {
         const std::int64_t m = std::min(block, rows - i);
         std::array<scalar_t, block> later{};

@@ -26,11 +26,11 @@
 
 namespace rto::detail {
 
-/// f(from, to) for blocks of rows, on several threads. The blocks depend on the shape alone, and so do sums over them.
+/// f(block, from, to) for blocks of rows, on several threads. The blocks depend on the shape alone, and so do sums over
+/// them.
 template <class F> void for_row_blocks(std::int64_t rows, std::int64_t cols, F&& f) {
   const std::int64_t step = native_block_rows(cols);
-  for_blocks((rows + step - 1) / step,
-             [&](std::int64_t block) { f(block, block * step, std::min(rows, (block + 1) * step)); });
+  for_ranges(rows, step, [&](std::int64_t from, std::int64_t to) { f(from / step, from, to); });
 }
 [[nodiscard]] inline std::size_t row_blocks(std::int64_t rows, std::int64_t cols) {
   const std::int64_t step = native_block_rows(cols);

@@ -3,11 +3,14 @@
 //
 // The generic forms (loss/token_log_probability.hpp, loss/tdpo_loss.hpp) hold several tensors as large as the logits,
 // and autograd keeps some of them until the backward pass. Here the forward pass works on blocks of rows that stay
-// small, or in one kernel on CUDA (RTO_TORCH_KERNELS), and keeps a few numbers a row; the backward pass computes the
-// gradient from the logits again. Half and bfloat16 logits are accumulated in float.
+// small, in one kernel on CUDA (RTO_TORCH_KERNELS) or one loop over each row on the CPU (not for double, nor for
+// divergences), and keeps a few numbers a row; the backward pass computes the gradient from the logits again. Half and
+// bfloat16 logits are accumulated in float.
 #pragma once
 
 #include <algorithm>
+#include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <stdexcept>
@@ -17,7 +20,10 @@
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include <rto/torch/for_blocks.hpp>
+#include <rto/torch/row_kernels.hpp>
 #include <rto/torch/row_statistics.hpp>
+#include <rto/torch/tensor_rows.hpp>
 
 namespace rto {
 
@@ -91,6 +97,88 @@ inline at::Tensor token_statistics_gradient_of(const at::Tensor& x, const at::Te
   return unused.defined() ? at::where(unused, 0.0, gradient) : gradient;
 }
 
+/// True for logits that the loops of row_kernels.hpp serve.
+inline bool has_row_kernel(const at::Tensor& logits, const token_statistics_options& options) {
+  const at::ScalarType type = logits.scalar_type();
+  return logits.device().is_cpu() && logits.layout() == at::kStrided && logits.numel() > 0 &&
+         options.divergence == divergence_direction::none &&
+         (type == at::kFloat || type == at::kHalf || type == at::kBFloat16);
+}
+
+/// f(zero of the type of the entries) of float, half or bfloat16 logits.
+template <class F> void with_row_type(const at::Tensor& logits, F&& f) {
+  if (logits.scalar_type() == at::kFloat) return f(0.0F);
+  if (logits.scalar_type() == at::kHalf) return f(at::Half());
+  f(at::BFloat16());
+}
+
+/// f(row) for every row, on several threads.
+template <class F> void for_rows(const at::Tensor& logits, F&& f) {
+  const std::int64_t grain = std::max<std::int64_t>(1, (std::int64_t{1} << 16) / logits.size(1));
+  for_ranges(logits.size(0), grain, [&](std::int64_t from, std::int64_t to) {
+    for (std::int64_t row = from; row < to; ++row) f(row);
+  });
+}
+
+/// The statistics of `all` that are defined, by one loop over each row.
+inline void token_statistics_by_rows(const at::Tensor& logits, const at::Tensor& tokens, const row_statistics& all) {
+  const at::Tensor x = packed_rows(logits), token = tokens.defined() ? tokens.contiguous() : tokens;
+  const auto numbers = [](const at::Tensor& column) {
+    return column.defined() ? column.mutable_data_ptr<float>() : nullptr;
+  };
+  float *const log_total = numbers(all.log_total), *const entropy = numbers(all.entropy),
+               *const log_probability = numbers(all.log_probability);
+  const std::int64_t* const chosen = token.defined() ? token.const_data_ptr<std::int64_t>() : nullptr;
+  with_row_type(x, [&](auto type) {
+    using T = decltype(type);
+    const T* const data = x.const_data_ptr<T>();
+    for_rows(x, [&](std::int64_t row) {
+      const T* const entries = data + row * x.stride(0);
+      const row_sums sums = sums_of_row(entries, x.size(1), entropy != nullptr);
+      log_total[row] = sums.log_total;
+      if (entropy != nullptr) entropy[row] = sums.entropy;
+      if (chosen != nullptr) log_probability[row] = static_cast<float>(entries[chosen[row]]) - sums.log_total;
+    });
+  });
+}
+
+/// dL/dx by one loop over each row: `token_statistics_gradient_of` without a divergence.
+inline void token_statistics_gradient_by_rows(const at::Tensor& logits, const at::Tensor& tokens,
+                                              const row_statistics& of, const at::Tensor& d_log_probability,
+                                              const at::Tensor& d_entropy, const at::Tensor& gradient) {
+  const at::Tensor x = packed_rows(logits), token = tokens.defined() ? tokens.contiguous() : tokens;
+  const auto held = [](const at::Tensor& column) { return column.defined() ? column.contiguous() : column; };
+  const at::Tensor log_totals = held(of.log_total), entropies = held(of.entropy), dl = held(d_log_probability),
+                   dh = held(d_entropy);
+  const auto number = [](const at::Tensor& column, std::int64_t row) {
+    return column.defined() ? column.const_data_ptr<float>()[row] : 0.0F;
+  };
+  const std::int64_t* const chosen = token.defined() ? token.const_data_ptr<std::int64_t>() : nullptr;
+  with_row_type(x, [&](auto type) {
+    using T = decltype(type);
+    const T* const data = x.const_data_ptr<T>();
+    T* const out = gradient.mutable_data_ptr<T>();
+    const std::int64_t n = x.size(1);
+    for_rows(x, [&](std::int64_t row) {
+      const T* const entries = data + row * x.stride(0);
+      T* const to = out + row * n;
+      const float slope = number(dl, row), entropy_slope = number(dh, row);
+      if (slope == 0 && entropy_slope == 0) {  // padding, whose logits may be NaN
+        std::fill(to, to + n, T(0.0F));
+        return;
+      }
+      const row_sums sums{number(log_totals, row), number(entropies, row)};
+      gradient_of_row(entries, to, n, sums, slope, entropy_slope);
+      if (slope == 0) return;
+      // The token's own, before it is rounded: e_t - p instead of -p.
+      const auto place = static_cast<std::size_t>(chosen[row]);
+      const float log_p = static_cast<float>(entries[place]) - sums.log_total, p = std::exp(log_p);
+      to[place] =
+          static_cast<T>(slope - p * (slope + (entropy_slope == 0 ? 0.0F : entropy_slope * (log_p + sums.entropy))));
+    });
+  });
+}
+
 /// What autograd need not follow: constants, or undefined.
 struct token_statistics_constants {
   at::Tensor tokens, reference;
@@ -121,6 +209,10 @@ struct token_statistics_function : ::torch::autograd::Function<token_statistics_
     const auto column = [&](bool wanted) { return wanted ? at::empty({rows, 1}, type) : at::Tensor(); };
     row_statistics all{at::empty({rows, 1}, type), column(tokens.defined()), column(options.entropy),
                        column(divergence), column(divergence)};
+    if (has_row_kernel(logits, options)) {
+      token_statistics_by_rows(logits, tokens, all);
+      return all;
+    }
     for (std::int64_t from = 0; from < rows; from += step) {
       const std::int64_t n = std::min(step, rows - from);
       const row_statistics part =
@@ -151,6 +243,10 @@ struct token_statistics_function : ::torch::autograd::Function<token_statistics_
       return gradient;
     }
 #endif
+    if (has_row_kernel(logits, options)) {
+      token_statistics_gradient_by_rows(logits, tokens, of, d_log_probability, d_entropy, gradient);
+      return gradient;
+    }
     const std::int64_t rows = logits.size(0), step = block_rows(logits);
     for (std::int64_t from = 0; from < rows; from += step) {
       const std::int64_t n = std::min(step, rows - from);
