@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "sim/report/page.hpp"
+#include "sim/io/markup.hpp"
 
 namespace rto::sim {
 

@@ -2,8 +2,9 @@
 
 #include <fstream>
 
+#include "complaint.hpp"
 #include "fixtures.hpp"
-#include "sim/io/error.hpp"
+#include "sim/temporary_folder.hpp"
 
 using namespace rto::llm;
 using namespace rto::llm::test;
@@ -12,15 +13,6 @@ namespace fs = std::filesystem;
 namespace {
 
 packed_rows long_row(const fixture& f) { return make_packed_rows(f.expected.at("long").at("row").get<token_ids>()); }
-
-template <class F> std::string refusal(const F& f) {
-  try {
-    f();
-  } catch (const rto::sim::user_error& e) {
-    return e.what();
-  }
-  return "none";
-}
 
 }  // namespace
 
@@ -41,7 +33,8 @@ TEST_CASE("an adapter of PEFT gives PEFT's logits, beside the base and merged in
 }
 
 TEST_CASE("a new adapter changes nothing, trains alone, and comes back from its files") {
-  const fs::path folder = fs::temp_directory_path() / "rto_lora_test";
+  const rto::test::temporary_folder scratch;
+  const fs::path& folder = scratch.path();
   for (const fixture& f : fixtures()) {
     INFO(f.name());
     const language_model base = f.model();
@@ -71,21 +64,19 @@ TEST_CASE("a new adapter changes nothing, trains alone, and comes back from its 
     CHECK(at::equal(other.adapted(base).hidden_states(long_row(f)), before));
     CHECK(largest_difference(adapter.merged(base).hidden_states(long_row(f)), tuned) <=
           2e-5 * tuned.abs().max().item<double>());
-    fs::remove_all(folder);
     adapter.save(folder, "base");
     CHECK(at::equal(lora_adapter::load(base, folder).adapted(base).hidden_states(long_row(f)), tuned));
   }
-  fs::remove_all(folder);
 }
 
 TEST_CASE("adapters that do not fit or are of another kind are refused by name") {
   const fixture f = fixtures().front();
   const language_model base = f.model();
-  const fs::path folder = fs::temp_directory_path() / "rto_lora_test";
-  fs::remove_all(folder);
-  CHECK_THAT(refusal([&] { lora_adapter::initialize(base, {.targets = {"nothing"}}, 1); }),
+  const rto::test::temporary_folder scratch;
+  const fs::path& folder = scratch.path();
+  CHECK_THAT(complaint([&] { lora_adapter::initialize(base, {.targets = {"nothing"}}, 1); }),
              Catch::Matchers::ContainsSubstring("target \"nothing\": expected one of"));
-  CHECK_THAT(refusal([&] { lora_adapter::load(base, folder); }),
+  CHECK_THAT(complaint([&] { lora_adapter::load(base, folder); }),
              Catch::Matchers::ContainsSubstring("adapter_config.json"));
   lora_adapter::initialize(base, {.rank = 2}, 1).save(folder, "base");
   const auto with = [&](const char* field, const rto::sim::json& value) {
@@ -93,7 +84,7 @@ TEST_CASE("adapters that do not fit or are of another kind are refused by name")
     const rto::sim::json before = config;
     config[field] = value;
     std::ofstream(folder / "adapter_config.json") << config;
-    const std::string said = refusal([&] { lora_adapter::load(base, folder); });
+    const std::string said = complaint([&] { lora_adapter::load(base, folder); });
     std::ofstream(folder / "adapter_config.json") << before;
     return said;
   };
@@ -104,5 +95,4 @@ TEST_CASE("adapters that do not fit or are of another kind are refused by name")
   CHECK_THAT(with("rank_pattern", {{"q", 3}}), Catch::Matchers::ContainsSubstring("rank_pattern: is not supported"));
   CHECK_THAT(with("r", 3), Catch::Matchers::ContainsSubstring("expected shape [3, "));
   CHECK_THAT(with("r", -1), Catch::Matchers::ContainsSubstring("r: expected a whole number"));
-  fs::remove_all(folder);
 }

@@ -1,11 +1,7 @@
 // The program's training commands as a user runs them: trained, stopped, killed, gone on with.
-#include <fcntl.h>
-#include <sys/wait.h>
 #include <torch/torch.h>
-#include <unistd.h>
 
 #include <chrono>
-#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -13,13 +9,11 @@
 #include <map>
 #include <thread>
 
-#include "llm/model/language_model.hpp"
-#include "sim/io/file.hpp"
-#include "sim/io/json.hpp"
-#include "sim/temporary_folder.hpp"
-#include "support/catch.hpp"
+#include "llm/model/lora.hpp"
+#include "program.hpp"
 
 using namespace rto::llm;
+using namespace rto::llm::test;
 using rto::sim::json;
 using rto::sim::read_file;
 using rto::test::temporary_folder;
@@ -33,53 +27,6 @@ std::optional<path> tiny_model() {
   if (shared != nullptr) return path(shared) / "llm" / "models" / "neox";
   std::cout << "SKIPPED: training by the program, as RTO_SHARED is not set\n";
   return std::nullopt;
-}
-
-// A program that runs beside the test; its output goes to a file.
-class process {
- public:
-  process(const std::vector<std::string>& arguments, path output) : output_(std::move(output)) {
-    std::vector<std::string> words{RTO_LLM_PROGRAM};
-    words.insert(words.end(), arguments.begin(), arguments.end());
-    std::vector<char*> argv;
-    for (std::string& word : words) argv.push_back(word.data());
-    argv.push_back(nullptr);
-    id_ = ::fork();
-    if (id_ == 0) {
-      const int file = ::open(output_.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
-      ::dup2(file, STDOUT_FILENO);
-      ::dup2(file, STDERR_FILENO);
-      ::execv(argv[0], argv.data());
-      ::_exit(127);
-    }
-  }
-  void signal(int number) const { ::kill(id_, number); }
-  bool running() {
-    if (!ended_ && ::waitpid(id_, &state_, WNOHANG) == id_) ended_ = true;
-    return !ended_;
-  }
-  int wait() {
-    if (!ended_) ::waitpid(id_, &state_, 0);
-    ended_ = true;
-    return WIFEXITED(state_) ? WEXITSTATUS(state_) : 128 + WTERMSIG(state_);
-  }
-  std::string output() const { return read_file(output_); }
-
- private:
-  path output_;
-  pid_t id_ = 0;
-  int state_ = 0;
-  bool ended_ = false;
-};
-
-struct ended {
-  int status = 0;
-  std::string output;
-};
-ended run(const std::vector<std::string>& arguments, const path& folder) {
-  process p(arguments, folder / "output.txt");
-  const int status = p.wait();
-  return {status, p.output()};
 }
 
 std::vector<json> metrics(const path& folder) {
@@ -125,12 +72,6 @@ void write_completions(const path& file, std::size_t count) {
 
 bool same_bytes(const path& one, const path& other) { return read_file(one) == read_file(other); }
 
-using words = std::vector<std::string>;
-words operator+(words one, const words& more) {
-  one.insert(one.end(), more.begin(), more.end());
-  return one;
-}
-
 }  // namespace
 
 TEST_CASE("sft learns the completions and leaves a checkpoint that loads again") {
@@ -157,14 +98,14 @@ TEST_CASE("sft learns the completions and leaves a checkpoint that loads again")
                       "0.2",
                       "--eval-every",
                       "20"};
-  const ended dry = run(command + words{"--dry-run"}, folder.path());
+  const ended dry = run(command + words{"--dry-run"});
   INFO(dry.output);
   CHECK(dry.status == 0);
   for (const char* part : {"million parameters", "40 of 8 samples", "moments of AdamW", "time"})
     CHECK_THAT(dry.output, rto::test::ContainsSubstring(part));
   CHECK_FALSE(std::filesystem::exists(folder / "out"));
 
-  const ended done = run(command, folder.path());
+  const ended done = run(command);
   INFO(done.output);
   REQUIRE(done.status == 0);
   const std::vector<json> rows = metrics(folder / "out");
@@ -176,7 +117,7 @@ TEST_CASE("sft learns the completions and leaves a checkpoint that loads again")
   CHECK(std::filesystem::exists(folder / "out" / "tokenizer.json"));
   CHECK_FALSE(std::filesystem::is_empty(folder / "out" / "tensorboard"));
 
-  const ended again = run(command, folder.path());
+  const ended again = run(command);
   CHECK(again.status == 2);
   CHECK_THAT(again.output, rto::test::ContainsSubstring("--resume goes on with it"));
 }
@@ -214,7 +155,7 @@ TEST_CASE("a run that is killed at any point and gone on with ends bit for bit l
   for (const char* name : {"dpo", "reward"}) {
     INFO(name);
     const std::string whole = std::string(name) + "-whole", parts = std::string(name) + "-parts";
-    REQUIRE(run(command(name, whole), folder.path()).status == 0);
+    REQUIRE(run(command(name, whole)).status == 0);
     std::size_t kills = 0;
     for (const std::size_t at : {2U, 9U, 10U, 33U, 70U}) {
       process p(command(name, parts) + words{"--resume"}, folder / "output.txt");
@@ -228,7 +169,7 @@ TEST_CASE("a run that is killed at any point and gone on with ends bit for bit l
       ++kills;
     }
     CHECK(kills >= 3);
-    const ended last = run(command(name, parts) + words{"--resume"}, folder.path());
+    const ended last = run(command(name, parts) + words{"--resume"});
     INFO(last.output);
     REQUIRE(last.status == 0);
     CHECK(same_bytes(folder / whole / "model.safetensors", folder / parts / "model.safetensors"));
@@ -280,7 +221,7 @@ TEST_CASE("dpo raises the held-out accuracy of a preference that can be learnt, 
   for (const words& extra : {words{}, words{"--reference-scores", "live"}, words{"--loss", "tdpo2"},
                              words{"--loss", "simpo", "--beta", "2"}, words{"--loss", "ipo"}}) {
     const path out = folder / ("out" + std::to_string(extra.size()) + (extra.empty() ? "" : extra.back()));
-    const ended done = run(words{"dpo", "--output", out.string()} + base + extra, folder.path());
+    const ended done = run(words{"dpo", "--output", out.string()} + base + extra);
     INFO(done.output);
     REQUIRE(done.status == 0);
     const std::vector<json> rows = metrics(out);
@@ -298,8 +239,7 @@ TEST_CASE("reward and kto learn the same preference") {
   write_pairs(folder / "data.jsonl", 64);
   const ended reward = run({"reward", "--model", model->string(), "--data", (folder / "data.jsonl").string(),
                             "--output", (folder / "rm").string(), "--max-steps", "40", "--learning-rate", "2e-3",
-                            "--batch-size", "8", "--eval-share", "0.25"},
-                           folder.path());
+                            "--batch-size", "8", "--eval-share", "0.25"});
   INFO(reward.output);
   REQUIRE(reward.status == 0);
   CHECK(metrics(folder / "rm").back().at("accuracy").get<double>() >= 0.9);
@@ -316,13 +256,81 @@ TEST_CASE("reward and kto learn the same preference") {
   labelled.close();
   const ended kto =
       run({"dpo", "--loss", "kto", "--model", model->string(), "--data", (folder / "labelled.jsonl").string(),
-           "--output", (folder / "kto").string(), "--max-steps", "40", "--learning-rate", "2e-3"},
-          folder.path());
+           "--output", (folder / "kto").string(), "--max-steps", "40", "--learning-rate", "2e-3"});
   INFO(kto.output);
   REQUIRE(kto.status == 0);
   const std::vector<json> rows = metrics(folder / "kto");
   CHECK(std::abs(rows.front().at("loss").get<double>() - 0.5) < 1e-3);
   CHECK(rows.back().at("loss").get<double>() < 0.4);
+}
+
+TEST_CASE(
+    "adapters learn the preference and leave the base alone; killed and gone on with they are the same bit for bit") {
+  const auto model = tiny_model();
+  if (!model) return;
+  const temporary_folder folder;
+  write_pairs(folder / "data.jsonl", 64);
+  const words base{"--model",         model->string(),
+                   "--data",          (folder / "data.jsonl").string(),
+                   "--max-steps",     "60",
+                   "--lora-rank",     "8",
+                   "--learning-rate", "1e-2",
+                   "--eval-share",    "0.25"};
+  const auto out = [&](const char* name) { return words{"--output", (folder / name).string()}; };
+  const ended dpo = run(words{"dpo", "--reference-scores", "live"} + base + out("dpo"));
+  INFO(dpo.output);
+  REQUIRE(dpo.status == 0);
+  const std::vector<json> rows = metrics(folder / "dpo");
+  CHECK(std::abs(rows.front().at("loss").get<double>() - std::log(2.0)) < 1e-3);
+  CHECK(rows.back().at("accuracy").get<double>() >= 0.9);
+  CHECK(std::filesystem::exists(folder / "dpo" / "adapter_config.json"));
+  CHECK_FALSE(std::filesystem::exists(folder / "dpo" / "model.safetensors"));
+
+  const words merge{"dpo", "--reference-scores", "live", "--merge"};
+  REQUIRE(run(merge + base + out("merged")).status == 0);
+  const packed_rows row = make_packed_rows(token_ids{5, 6, 7, 8, 9});
+  const at::Tensor adapted = load_with_adapter(folder / "dpo", {}).hidden_states(row),
+                   merged = language_model::load(folder / "merged").hidden_states(row);
+  CHECK((adapted - merged).abs().max().item<double>() <= 2e-5 * adapted.abs().max().item<double>());
+  CHECK((adapted - language_model::load(*model).hidden_states(row)).abs().max().item<double>() > 1e-3);
+
+  const words slow{"dpo", "--save-every", "5", "--resume"};
+  process p(slow + base + out("parts"), folder / "output.txt");
+  if (wait_for_step(p, folder / "parts", 12)) p.signal(SIGKILL);
+  p.wait();
+  REQUIRE(run(slow + base + out("parts")).status == 0);
+  REQUIRE(run(words{"dpo", "--save-every", "5"} + base + out("whole")).status == 0);
+  CHECK(same_bytes(folder / "whole" / "adapter_model.safetensors", folder / "parts" / "adapter_model.safetensors"));
+
+  const ended reward = run(words{"reward"} + base + out("rm"));
+  INFO(reward.output);
+  REQUIRE(reward.status == 0);
+  CHECK(metrics(folder / "rm").back().at("accuracy").get<double>() >= 0.9);
+  const std::string json_file = (folder / "accuracy.json").string();
+  const ended evaluated = run({"evaluate", "--data", (folder / "data.jsonl").string(), "--reward-model",
+                               (folder / "rm").string(), "--output", json_file});
+  INFO(evaluated.output);
+  REQUIRE(evaluated.status == 0);
+  CHECK(
+      rto::sim::read_json(json_file).at("held_out").at(0).at("reward_model").at("accuracy").at("value").get<double>() >=
+      0.9);
+}
+
+TEST_CASE("sft learns plain text in blocks no longer than the model's context") {
+  const auto model = tiny_model();
+  if (!model) return;
+  const temporary_folder folder;
+  std::ofstream text(folder / "text.txt");
+  for (int i = 0; i < 60; ++i) text << "the cat sat on the mat, and then the dog sat on the cat. ";
+  text.close();
+  const ended done =
+      run({"sft", "--model", model->string(), "--data", (folder / "text.txt").string(), "--output",
+           (folder / "out").string(), "--max-steps", "30", "--learning-rate", "5e-3", "--batch-size", "2"});
+  INFO(done.output);
+  REQUIRE(done.status == 0);
+  const std::vector<json> rows = metrics(folder / "out");
+  CHECK(rows.back().at("loss").get<double>() < 0.5 * rows.front().at("loss").get<double>());
+  CHECK_FALSE(std::filesystem::exists(folder / "out" / "model.safetensors.index.json"));
 }
 
 TEST_CASE("options that exclude each other or do nothing are refused") {
@@ -343,10 +351,11 @@ TEST_CASE("options that exclude each other or do nothing are refused") {
       {"--label-smoothing is for", {"--loss", "hinge", "--label-smoothing", "0.1"}},
       {"--reference is for", {"--loss", "simpo", "--reference", model->string()}},
       {"--eval-every is for", {"--eval-every", "3"}},
+      {"--merge is for --lora-rank", {"--merge"}},
       {"more than --batch-size", {"--batch-size", "2", "--micro-batch-size", "4"}},
       {"--beta", {"--beta", "-1"}}};
   for (const auto& [message, extra] : refused) {
-    const ended e = run(base + extra, folder.path());
+    const ended e = run(base + extra);
     INFO(e.output);
     CHECK(e.status == 2);
     CHECK_THAT(e.output, rto::test::ContainsSubstring(message));

@@ -75,7 +75,7 @@ const sim::registered_command command{
       app.add_option("--as", c->use, "What to make of them (default: by their kind)")
           ->check(CLI::IsMember({"pairs", "answers", "prompts", "labelled", "blocks"}));
       app.add_option("--show", c->show, "How many samples to show")->capture_default_str();
-      c->arguments.declare(app);
+      c->arguments.declare_data(app);
       return [c] { return run_data(*c); };
     },
     60};

@@ -2,26 +2,36 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
 
 #include "sim/io/error.hpp"
 
 namespace rto::llm {
 
-void data_arguments::declare(CLI::App& app) {
-  app.add_option("--data-format", format, "What the data are (default: told from the fields of the first record)");
-  app.add_option("--max-length", max_length, "Longest sample, prompt and answer, tokens")->capture_default_str();
+void data_arguments::declare_data(CLI::App& app, const std::string& group) {
+  app.add_option("--data-format", format, "What the data are (default: told from the fields of the first record)")
+      ->group(group);
+  app.add_option("--max-length", max_length, "Longest sample, prompt and answer, tokens (and never over the context)")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str()
+      ->group(group);
   app.add_option("--max-prompt-length", max_prompt_length,
                  "Longest prompt, tokens (0: only the longest sample limits it)")
-      ->capture_default_str();
+      ->capture_default_str()
+      ->group(group);
   app.add_option("--too-long", too_long,
                  "What is longer: drop it, cut-answer at its end, or cut-prompt at its beginning")
       ->check(CLI::IsMember({"drop", "cut-answer", "cut-prompt"}))
-      ->capture_default_str();
-  app.add_flag("--last-turn-only", last_turn, "Of a conversation, learn the assistant's last turn only");
-  app.add_flag("--dialogue-as-chat", dialogue_as_chat, "Human/Assistant dialogues (HH-RLHF) through the chat template");
-  app.add_flag("--no-end-token", no_end_token, "No end token after texts and after answers that no template made");
-  app.add_option("--template-date", date, "The date a chat template may print, YYYY-MM-DD (default: today)");
+      ->capture_default_str()
+      ->group(group);
+  app.add_flag("--last-turn-only", last_turn, "Of a conversation, learn the assistant's last turn only")->group(group);
+  app.add_flag("--dialogue-as-chat", dialogue_as_chat, "Human/Assistant dialogues (HH-RLHF) through the chat template")
+      ->group(group);
+  app.add_flag("--no-end-token", no_end_token, "No end token after texts and after answers that no template made")
+      ->group(group);
+  app.add_option("--template-date", date, "The date a chat template may print, YYYY-MM-DD (default: today)")
+      ->group(group);
 }
 
 std::optional<data_format> data_arguments::named_format() const {
@@ -29,9 +39,9 @@ std::optional<data_format> data_arguments::named_format() const {
   return format_named(format);
 }
 
-encoding_options data_arguments::encoding() const {
+encoding_options data_arguments::encoding(std::size_t context) const {
   encoding_options options;
-  options.max_length = max_length;
+  options.max_length = std::min(max_length, context);
   options.max_prompt_length = max_prompt_length;
   options.too_long = too_long == "cut-answer"   ? over_long::cut_answer
                      : too_long == "cut-prompt" ? over_long::cut_prompt

@@ -1,6 +1,7 @@
 #pragma once
 // How data become ids: the options that every command that reads data shares.
 #include <CLI/CLI.hpp>
+#include <limits>
 #include <optional>
 #include <string>
 
@@ -17,9 +18,10 @@ struct data_arguments {
 
   /// Adds --data-format, --max-length, --max-prompt-length, --too-long, --last-turn-only, --dialogue-as-chat,
   /// --no-end-token and --template-date; `this` must outlive the parsing.
-  void declare(CLI::App& app);
+  void declare_data(CLI::App& app, const std::string& group = "Options");
+  /// \param context of the model that the data are for: nothing longer is kept
   /// \throws sim::user_error for a value that is none of those there are
-  encoding_options encoding() const;
+  encoding_options encoding(std::size_t context = std::numeric_limits<std::size_t>::max()) const;
   std::optional<data_format> named_format() const;
 };
 

@@ -118,14 +118,14 @@ int run_with(training_session& session, const dpo_options& o, const training_dat
                       .predicted = tokens,
                       .recompute = o.recompute,
                       .sixteen_bit = o.precision == "bf16",
-                      .reference_model = o.live()});
+                      .reference_model = o.live() && !(o.lora() && o.reference.empty())});
 }
 
 int run_dpo(const CLI::App& app, dpo_options& o) {
   check_loss(app, o);
   training_session session(app, o, "dpo", head_kind::language_model);
   if (o.is_unpaired()) {
-    const training_data<labelled_answer> data = load_labelled(o, session.model().config().vocabulary);
+    const training_data<labelled_answer> data = load_labelled(o, session.model().config());
     return run_with<labelled_reference>(
         session, o, data,
         {{"beta", o.kto.beta},
@@ -136,7 +136,7 @@ int run_dpo(const CLI::App& app, dpo_options& o) {
                                                  o.recompute);
         });
   }
-  const training_data<encoded_pair> data = load_pairs(o, session.model().config().vocabulary);
+  const training_data<encoded_pair> data = load_pairs(o, session.model().config());
   const pair_loss_options& p = o.pair;
   return run_with<pair_reference>(session, o, data,
                                   {{"beta", p.beta},

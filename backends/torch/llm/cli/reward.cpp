@@ -16,7 +16,7 @@ struct reward_options : training_options {
 
 int run_reward(const CLI::App& app, const reward_options& options) {
   training_session session(app, options, "reward", head_kind::score);
-  const training_data<encoded_pair> data = load_pairs(options, session.model().config().vocabulary);
+  const training_data<encoded_pair> data = load_pairs(options, session.model().config());
   const bool margins = std::any_of(data.training.begin(), data.training.end(),
                                    [](const encoded_pair& p) { return p.margin.has_value(); });
   refuse_unused(app, "--ignore-margins", margins, "data with margins");

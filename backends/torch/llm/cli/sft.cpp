@@ -9,9 +9,13 @@
 namespace rto::llm {
 namespace {
 
-int run_sft(const CLI::App& app, const training_options& options) {
+struct sft_options : training_options {
+  bool blocks = false;
+};
+
+int run_sft(const CLI::App& app, const sft_options& options) {
   training_session session(app, options, "sft", head_kind::language_model);
-  const training_data<encoded_answer> data = load_answers(options, session.model().config().vocabulary);
+  const training_data<encoded_answer> data = load_answers(options, session.model().config(), options.blocks);
   sft_objective task(session.model(), data.training, options.recompute);
   sft_objective held_out(session.model(), data.held_out, options.recompute);
   const auto rows = static_cast<std::int64_t>(options.micro_batch());
@@ -28,10 +32,13 @@ int run_sft(const CLI::App& app, const training_options& options) {
 
 const sim::registered_command command{
     "sft", "Fine-tune a language model on prompts with their answers, or on plain text", [](CLI::App& app) {
-      auto options = std::make_shared<training_options>();
+      auto options = std::make_shared<sft_options>();
       options->learning_rate = 2e-5;
       options->epochs = 3;
       add_training_options(app, *options);
+      app.add_flag("--blocks", options->blocks,
+                   "Texts as one stream in blocks of --max-length tokens (as plain text always is)")
+          ->group("Data");
       return [options, &app] { return run_sft(app, *options); };
     }};
 

@@ -6,7 +6,6 @@
 #include <iterator>
 #include <utility>
 
-#include "llm/data/encoding.hpp"
 #include "llm/data/sample_order.hpp"
 #include "llm/text/tokenizer.hpp"
 #include "sim/io/error.hpp"
@@ -23,14 +22,10 @@ void say(const std::string& text) {
 // Samples of several files together, and the digests of their prompts.
 template <class Sample, class Encode>
 encoded_data<Sample> read_all(const std::vector<std::string>& files, const text_coder& coder, const training_options& o,
-                              const Encode& encode) {
+                              const encoding_options& encoding, const Encode& encode) {
   encoded_data<Sample> all;
-  encoding_options options;
-  options.max_length = static_cast<std::size_t>(o.max_length);
-  if (o.too_long == "cut-answer") options.too_long = over_long::cut_answer;
-  if (o.too_long == "cut-prompt") options.too_long = over_long::cut_prompt;
   for (const std::string& file : files) {
-    encoded_data<Sample> one = encode(read_records(file), coder, options);
+    encoded_data<Sample> one = encode(read_records(file, o.named_format()), coder, encoding);
     say(to_text(one.report));
     std::move(one.samples.begin(), one.samples.end(), std::back_inserter(all.samples));
     all.prompts.insert(all.prompts.end(), one.prompts.begin(), one.prompts.end());
@@ -39,13 +34,10 @@ encoded_data<Sample> read_all(const std::vector<std::string>& files, const text_
 }
 
 template <class Sample, class Encode>
-training_data<Sample> load(const training_options& o, std::int64_t vocabulary, const Encode& encode) {
-  const tokenizer words = tokenizer::load(o.model);
-  if (words.vocabulary_size() > vocabulary)
-    throw sim::user_error(fmt::format("{}: the tokenizer has ids up to {}, the model's vocabulary ends at {}",
-                                      o.model.string(), words.vocabulary_size() - 1, vocabulary - 1));
-  const text_coder coder = coder_of(words, o.model.string());
-  encoded_data<Sample> all = read_all<Sample>(o.data, coder, o, encode);
+training_data<Sample> load(const training_options& o, const model_config& model, const Encode& encode) {
+  const text_coder coder = coder_for(o.model, model);
+  const encoding_options encoding = o.encoding(static_cast<std::size_t>(model.context));
+  encoded_data<Sample> all = read_all<Sample>(o.data, coder, o, encoding, encode);
   if (all.samples.empty()) throw sim::user_error(fmt::format("{}: no sample to train on", o.data.front()));
   training_data<Sample> data;
   // Samples of one prompt stay on one side, so that nothing held out is known from training.
@@ -55,7 +47,7 @@ training_data<Sample> load(const training_options& o, std::int64_t vocabulary, c
   for (const std::size_t i : parts.held_out) data.held_out.push_back(std::move(all.samples[i]));
   if (data.training.empty()) throw sim::user_error(fmt::format("{}: all samples are held out", o.data.front()));
   if (!o.held_out_data.empty()) {
-    data.held_out = read_all<Sample>(o.held_out_data, coder, o, encode).samples;
+    data.held_out = read_all<Sample>(o.held_out_data, coder, o, encoding, encode).samples;
     if (data.held_out.empty()) throw sim::user_error(fmt::format("{}: no sample", o.held_out_data.front()));
   }
   if (!o.resume)
@@ -86,14 +78,34 @@ class digest_builder {
 
 }  // namespace
 
-training_data<encoded_answer> load_answers(const training_options& o, std::int64_t vocabulary) {
-  return load<encoded_answer>(o, vocabulary, encode_answers);
+text_coder coder_for(const std::filesystem::path& folder, const model_config& model) {
+  const tokenizer words = tokenizer::load(folder);
+  if (words.vocabulary_size() > model.vocabulary)
+    throw sim::user_error(
+        fmt::format("{}: the tokenizer does not fit the model: it has ids up to {}, the model's vocabulary ends at {}",
+                    folder.string(), words.vocabulary_size() - 1, model.vocabulary - 1));
+  return coder_of(words, folder.string());
 }
-training_data<encoded_pair> load_pairs(const training_options& o, std::int64_t vocabulary) {
-  return load<encoded_pair>(o, vocabulary, encode_pairs);
+
+encoded_data<encoded_answer> encode_answers_or_blocks(const record_set& set, const text_coder& coder,
+                                                      const encoding_options& options, bool texts_as_blocks) {
+  const bool texts = kind_of(set.format) == data_kind::text && !set.conversational;
+  return texts && (texts_as_blocks || set.format == data_format::plain_text)
+             ? encode_blocks(set, coder, options.max_length)
+             : encode_answers(set, coder, options);
 }
-training_data<labelled_answer> load_labelled(const training_options& o, std::int64_t vocabulary) {
-  return load<labelled_answer>(o, vocabulary, encode_labelled);
+
+training_data<encoded_answer> load_answers(const training_options& o, const model_config& model, bool texts_as_blocks) {
+  return load<encoded_answer>(o, model,
+                              [&](const record_set& set, const text_coder& coder, const encoding_options& options) {
+                                return encode_answers_or_blocks(set, coder, options, texts_as_blocks);
+                              });
+}
+training_data<encoded_pair> load_pairs(const training_options& o, const model_config& model) {
+  return load<encoded_pair>(o, model, encode_pairs);
+}
+training_data<labelled_answer> load_labelled(const training_options& o, const model_config& model) {
+  return load<labelled_answer>(o, model, encode_labelled);
 }
 
 std::string digest_of(const std::vector<encoded_answer>& samples) {

@@ -5,8 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "llm/checkpoint/model_config.hpp"
 #include "llm/cli/training_options.hpp"
-#include "llm/data/preference_sample.hpp"
+#include "llm/data/encoding.hpp"
 
 namespace rto::llm {
 
@@ -25,13 +26,22 @@ template <class Sample> struct training_data {
   }
 };
 
+/// The tokenizer of a model's folder, for encoding. \throws sim::user_error where it has ids that the model has not
+text_coder coder_for(const std::filesystem::path& folder, const model_config& model);
+
+/// `encode_answers`; plain text, and with `texts_as_blocks` every text, as one stream in blocks (`encode_blocks`).
+encoded_data<encoded_answer> encode_answers_or_blocks(const record_set& set, const text_coder& coder,
+                                                      const encoding_options& options, bool texts_as_blocks);
+
 /// Reads --data and --eval-data with the tokenizer of --model, holds --eval-share out (samples of one prompt on one
 /// side), says what became of every file and shows one sample token by token.
-/// \param vocabulary of the model  \throws sim::user_error for data of another kind, none that fits, or a tokenizer
-///   with ids that the model has not
-training_data<encoded_answer> load_answers(const training_options& options, std::int64_t vocabulary);
-training_data<encoded_pair> load_pairs(const training_options& options, std::int64_t vocabulary);
-training_data<labelled_answer> load_labelled(const training_options& options, std::int64_t vocabulary);
+/// \param model that is trained: its vocabulary and context  \throws sim::user_error for data of another kind, none
+/// that
+///   fits, and as `coder_for`
+training_data<encoded_answer> load_answers(const training_options& options, const model_config& model,
+                                           bool texts_as_blocks = false);
+training_data<encoded_pair> load_pairs(const training_options& options, const model_config& model);
+training_data<labelled_answer> load_labelled(const training_options& options, const model_config& model);
 
 /// A digest of all samples, for the settings of a run.
 std::string digest_of(const std::vector<encoded_answer>& samples);

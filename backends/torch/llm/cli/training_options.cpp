@@ -42,14 +42,7 @@ void add_training_options(CLI::App& app, training_options& o) {
   app.add_option("--eval-share", o.held_out_share, "Hold out this share of the training data")
       ->check(CLI::Range(0.0, 0.99))
       ->group(data);
-  app.add_option("--max-length", o.max_length, "Most tokens of prompt and answer together")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str()
-      ->group(data);
-  app.add_option("--too-long", o.too_long, "What becomes of longer samples")
-      ->check(CLI::IsMember({"drop", "cut-answer", "cut-prompt"}))
-      ->capture_default_str()
-      ->group(data);
+  o.declare_data(app, data);
 
   app.add_option("--learning-rate", o.learning_rate, "The highest one")
       ->check(CLI::PositiveNumber)
@@ -99,10 +92,22 @@ void add_training_options(CLI::App& app, training_options& o) {
       ->capture_default_str()
       ->group(steps);
 
-  app.add_option("--device", o.device, "cpu or cuda")
-      ->check(CLI::IsMember({"cpu", "cuda"}))
-      ->capture_default_str()
-      ->group(run);
+  const std::string adapters = "LoRA";
+  app.add_option("--lora-rank", o.lora_rank,
+                 "Train low-rank adapters of this rank and leave the model as it is; the result is an adapter")
+      ->check(CLI::PositiveNumber)
+      ->group(adapters);
+  app.add_option("--lora-alpha", o.lora_alpha, "Adapters count alpha / rank times (default: twice the rank)")
+      ->check(CLI::PositiveNumber)
+      ->group(adapters);
+  app.add_option("--lora-targets", o.lora_targets,
+                 "Last parts of the names of linear maps, as q_proj (default: all but the head)")
+      ->group(adapters);
+  app.add_flag("--lora-rank-stabilised", o.lora_rank_stabilised, "alpha / sqrt(rank) times")->group(adapters);
+  app.add_flag("--merge", o.merge, "At the end, add the adapters to the weights and write a whole model")
+      ->group(adapters);
+
+  o.declare_compute(app, run);
   app.add_option("--precision", o.precision, "Of the products; weights are fp32 in any case")
       ->check(CLI::IsMember({"fp32", "bf16"}))
       ->capture_default_str()
@@ -141,15 +146,11 @@ void check(const CLI::App& app, const training_options& o) {
   refuse_unused(app, "--min-learning-rate-share", o.schedule == "cosine_with_min_lr", "--schedule cosine_with_min_lr");
   refuse_unused(app, "--decay-everything", o.weight_decay > 0, "a --weight-decay above 0");
   refuse_unused(app, "--eval-every", !o.held_out_data.empty() || o.held_out_share > 0, "--eval-data or --eval-share");
+  for (const char* name : {"--lora-alpha", "--lora-targets", "--lora-rank-stabilised", "--merge"})
+    refuse_unused(app, name, o.lora(), "--lora-rank");
   if (o.micro_batch_size > o.batch_size)
     throw sim::user_error(
         fmt::format("--micro-batch-size {} is more than --batch-size {}", o.micro_batch_size, o.batch_size));
-}
-
-at::Device device_of(const training_options& o) {
-  if (o.device == "cpu") return at::kCPU;
-  if (!at::hasCUDA()) throw sim::user_error("--device cuda: there is none");
-  return at::Device(at::kCUDA, 0);
 }
 
 std::int64_t steps_of(const training_options& o, std::size_t per_epoch) {
@@ -180,6 +181,10 @@ loop_options loop_options_of(const training_options& o, std::int64_t steps) {
 
 sim::ordered_json settings_of(const training_options& o, const std::string& command) {
   return {{"command", command},
+          {"lora_rank", o.lora_rank},
+          {"lora_alpha", o.lora_alpha},
+          {"lora_targets", o.lora_targets},
+          {"lora_rank_stabilised", o.lora_rank_stabilised},
           {"learning_rate", o.learning_rate},
           {"schedule", o.schedule},
           {"min_learning_rate_share", o.min_learning_rate_share},
@@ -198,8 +203,6 @@ sim::ordered_json settings_of(const training_options& o, const std::string& comm
           {"precision", o.precision},
           {"recompute", o.recompute},
           {"seed", o.seed},
-          {"max_length", o.max_length},
-          {"too_long", o.too_long},
           {"eval_share", o.held_out_share}};
 }
 

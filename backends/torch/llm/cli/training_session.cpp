@@ -45,16 +45,45 @@ training_session::training_session(const CLI::App& app, const training_options& 
     print(latest ? fmt::format("going on from {}", latest->string())
                  : fmt::format("{}: no checkpoint yet, starting from the beginning", options.output.string()));
   }
-  // A stored score head is what a checkpoint has; a new one is drawn only where training starts.
-  model_ =
-      language_model::load(resume_from_.value_or(options.model),
-                           {.device = device_of(options), .head = head, .check_finite = true, .seed = options.seed});
+  load(head);
   if (options.precision == "bf16") model_->set_compute_type(at::kBFloat16);
-  model_->require_gradients(true);
+}
+
+void training_session::load(head_kind head) {
+  // A stored score head is what a checkpoint has; a new one is drawn only where training starts.
+  const load_options loading{
+      .device = options_.prepare_device(), .head = head, .check_finite = true, .seed = options_.seed};
+  if (!options_.lora()) {
+    model_ = language_model::load(resume_from_.value_or(options_.model), loading);
+    model_->require_gradients(true);
+    return;
+  }
+  base_ = language_model::load(options_.model, loading);
+  const double alpha = options_.lora_alpha > 0 ? options_.lora_alpha : 2 * static_cast<double>(options_.lora_rank);
+  adapter_ = resume_from_ ? lora_adapter::load(*base_, *resume_from_)
+                          : lora_adapter::initialize(*base_,
+                                                     {.rank = options_.lora_rank,
+                                                      .alpha = alpha,
+                                                      .targets = options_.lora_targets,
+                                                      .rank_stabilised = options_.lora_rank_stabilised},
+                                                     options_.seed);
+  adapter_->require_gradients(true);
+  model_ = adapter_->adapted(*base_);
+}
+
+void training_session::write(const std::filesystem::path& folder, bool checkpoint) const {
+  const at::ScalarType type = checkpoint ? at::kFloat : scalar_type(model_->config().dtype);
+  if (adapter_ && (checkpoint || !options_.merge))
+    adapter_->save(folder, std::filesystem::absolute(options_.model).lexically_normal().string());
+  else
+    (adapter_ ? adapter_->merged(*base_) : *model_).save(folder, type);
+  copy_companion_files(options_.model, folder);
 }
 
 language_model training_session::load_reference(const std::filesystem::path& folder) const {
-  language_model reference = language_model::load(folder, {.device = device(), .check_finite = true});
+  language_model reference = base_ && folder == options_.model
+                                 ? *base_
+                                 : load_with_adapter(folder, {.device = device(), .check_finite = true});
   if (options_.precision == "bf16") reference.set_compute_type(at::kBFloat16);
   return reference;
 }
@@ -62,15 +91,20 @@ language_model training_session::load_reference(const std::filesystem::path& fol
 double training_session::operations_per_token(const std::vector<std::size_t>& lengths) const {
   const double mean = static_cast<double>(std::accumulate(lengths.begin(), lengths.end(), std::size_t{0})) /
                       static_cast<double>(lengths.size());
-  return 3 * forward_operations(*model_, mean);  // forward, and twice as much backward
+  // Forward, and as much again for the inputs' gradient and for that of the weights, which adapters do without.
+  return (adapter_ ? 2 : 3) * forward_operations(*model_, mean);
 }
 
 void training_session::say_plan(const std::vector<std::size_t>& lengths, const objective* held_out,
-                                const loop_options& loop, const memory_needs& needs, double peak) const {
+                                const loop_options& loop, memory_needs needs, double peak) const {
+  if (adapter_)
+    for (const named_parameter& p : adapter_->parameters())
+      needs.adapter += static_cast<std::int64_t>(p.tensor.nbytes());
   const model_config& c = model_->config();
-  print(fmt::format("model       {} of {} layers, {} wide, vocabulary {}: {:.2f} million parameters",
-                    to_string(c.family), c.layers, c.hidden, c.vocabulary,
-                    static_cast<double>(model_->parameter_count()) / 1e6));
+  print(fmt::format(
+      "model       {} of {} layers, {} wide, vocabulary {}: {:.2f} million parameters{}", to_string(c.family), c.layers,
+      c.hidden, c.vocabulary, static_cast<double>(model_->parameter_count()) / 1e6,
+      adapter_ ? fmt::format(", {:.2f} million of adapters trained", static_cast<double>(needs.adapter) / 4e6) : ""));
   const std::size_t tokens = std::accumulate(lengths.begin(), lengths.end(), std::size_t{0});
   print(fmt::format("data        {} samples of {:.0f} tokens on average{}", lengths.size(),
                     static_cast<double>(tokens) / static_cast<double>(lengths.size()),
@@ -102,16 +136,12 @@ int training_session::run(objective& task, objective* held_out, const std::vecto
 
   sim::ordered_json all = settings_of(options_, command_);
   all.update(settings);
-  const auto write_model = [&](const std::filesystem::path& folder) {
-    model_->save(folder, at::kFloat);
-    copy_companion_files(options_.model, folder);
-  };
   training_run work{.folder = options_.output,
-                    .parameters = model_->parameters(),
+                    .parameters = trained(),
                     .task = task,
                     .held_out = held_out,
                     .batches = batches,
-                    .write_model = write_model,
+                    .write_model = [&](const std::filesystem::path& folder) { write(folder, /*checkpoint=*/true); },
                     .settings = all,
                     .operations_per_token = operations_per_token(lengths),
                     .peak_operations = peak,
@@ -122,8 +152,7 @@ int training_session::run(objective& task, objective* held_out, const std::vecto
                       outcome.step, loop.schedule.steps));
     return 128 + sim::interrupting_signal();
   }
-  model_->save(options_.output, scalar_type(model_->config().dtype));
-  copy_companion_files(options_.model, options_.output);
+  write(options_.output, /*checkpoint=*/false);
   std::string last;
   for (const auto& [name, value] : outcome.held_out.empty() ? outcome.last : outcome.held_out)
     if (name == "loss" || name == "accuracy") last += fmt::format(", {} {:.4f}", name, value);

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "llm/cli/training_options.hpp"
-#include "llm/model/language_model.hpp"
+#include "llm/model/lora.hpp"
 #include "llm/training/work_estimate.hpp"
 
 namespace rto::llm {
@@ -23,7 +23,8 @@ class training_session {
   /// Whether the weights are those of --model: no step has been taken yet.
   bool at_start() const { return !resume_from_; }
   at::Device device() const { return model_->device(); }
-  /// Another model of this run, without gradients (a reference), in the same type of products.
+  /// Another model of this run, without gradients (a reference), in the same type of products. With adapters, that of
+  /// --model is the trained one without them, and no second model is held.
   language_model load_reference(const std::filesystem::path& folder) const;
 
   /// Says what will be done, does it, and leaves the model in the output folder. With --dry-run it only says it.
@@ -34,13 +35,18 @@ class training_session {
 
  private:
   void say_plan(const std::vector<std::size_t>& lengths, const objective* held_out, const loop_options& loop,
-                const memory_needs& needs, double peak) const;
+                memory_needs needs, double peak) const;
   double operations_per_token(const std::vector<std::size_t>& lengths) const;
 
   const training_options& options_;
   std::string command_;
   std::optional<std::filesystem::path> resume_from_;
-  std::optional<language_model> model_;
+  std::vector<named_parameter> trained() const { return adapter_ ? adapter_->parameters() : model_->parameters(); }
+  void load(head_kind head);
+  void write(const std::filesystem::path& folder, bool checkpoint) const;
+
+  std::optional<language_model> base_, model_;  // with adapters: without and with them
+  std::optional<lora_adapter> adapter_;
 };
 
 }  // namespace rto::llm

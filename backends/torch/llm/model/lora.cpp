@@ -19,7 +19,9 @@ namespace {
 
 using sim::user_error;
 
-constexpr const char *file_prefix = "base_model.model.", *a_suffix = ".lora_A.weight", *b_suffix = ".lora_B.weight";
+constexpr const char* config_file = "adapter_config.json";
+constexpr const char *file_prefix = "base_model.model.", *a_suffix = ".lora_A.weight", *b_suffix = ".lora_B.weight",
+                     *score_name = "score.weight";
 
 /// A linear map of a model that an adapter can be added to.
 struct place {
@@ -51,8 +53,11 @@ lora_options read_options(const std::filesystem::path& file) {
     if (in.flag_or(field, false)) in.fail(field, "true is not supported");
   if (in.has("bias") && in.text("bias") != "none")
     in.fail("bias", fmt::format("expected none, found \"{}\", which is not supported", in.text("bias")));
-  for (const char* field : {"modules_to_save", "rank_pattern", "alpha_pattern", "target_parameters",
-                            "layer_replication", "trainable_token_indices"})
+  if (in.has("modules_to_save") && !text["modules_to_save"].empty() &&
+      (!text["modules_to_save"].is_array() || in.texts("modules_to_save") != std::vector<std::string>{"score"}))
+    in.fail("modules_to_save", "anything but score is not supported");
+  for (const char* field :
+       {"rank_pattern", "alpha_pattern", "target_parameters", "layer_replication", "trainable_token_indices"})
     if (in.has(field) && !text[field].empty()) in.fail(field, "is not supported");
   lora_options o;
   o.rank = in.integer("r", 1, 1 << 16);
@@ -70,6 +75,7 @@ lora_adapter lora_adapter::initialize(const language_model& base, const lora_opt
   adapter.options_ = options;
   adapter.family_ = base.config().family;
   adapter.classifier_ = base.config().labels > 0;
+  if (adapter.classifier_) adapter.score_ = base.score_weight();
   auto generator = at::make_generator<at::CPUGeneratorImpl>(seed);
   std::set<std::string> unused(options.targets.begin(), options.targets.end());
   language_model model = base;
@@ -97,7 +103,7 @@ lora_adapter lora_adapter::initialize(const language_model& base, const lora_opt
 
 lora_adapter lora_adapter::load(const language_model& base, const std::filesystem::path& folder, at::ScalarType dtype) {
   lora_adapter adapter;
-  adapter.options_ = read_options(folder / "adapter_config.json");
+  adapter.options_ = read_options(folder / config_file);
   adapter.family_ = base.config().family;
   adapter.classifier_ = base.config().labels > 0;
   const safetensors_file file(folder / "adapter_model.safetensors");
@@ -114,6 +120,13 @@ lora_adapter lora_adapter::load(const language_model& base, const std::filesyste
     };
     adapter.entries_.push_back({name, get(a, {rank, p.inputs}), get(b, {p.outputs, rank})});
   }
+  if (const std::string key = file_prefix + std::string(score_name); left.erase(key) > 0) {
+    if (!adapter.classifier_)
+      throw user_error(fmt::format("{}: tensor \"{}\" is for a reward model", file.name(), key));
+    const at::NoGradGuard no_gradients;
+    adapter.score_ = base.score_weight();
+    adapter.score_.copy_(file.tensor(key, adapter.score_.sizes()));
+  }
   if (!left.empty())
     throw user_error(fmt::format("{}: tensor \"{}\" fits no linear map of the base", file.name(),
                                  sim::printable(*left.begin(), 120)));
@@ -126,20 +139,21 @@ void lora_adapter::save(const std::filesystem::path& folder, const std::string& 
   std::set<std::string> modules(options_.targets.begin(), options_.targets.end());
   if (modules.empty())
     for (const entry& e : entries_) modules.insert(e.name.substr(e.name.rfind('.') + 1));
-  const sim::ordered_json config{{"peft_type", "LORA"},
-                                 {"task_type", classifier_ ? "SEQ_CLS" : "CAUSAL_LM"},
-                                 {"base_model_name_or_path", base_name_or_path},
-                                 {"r", options_.rank},
-                                 {"lora_alpha", options_.alpha},
-                                 {"target_modules", std::vector<std::string>(modules.begin(), modules.end())},
-                                 {"use_rslora", options_.rank_stabilised},
-                                 {"lora_dropout", 0.0},
-                                 {"bias", "none"},
-                                 {"fan_in_fan_out", family_ == architecture::gpt2},
-                                 {"modules_to_save", nullptr},
-                                 {"inference_mode", true}};
+  const sim::ordered_json config{
+      {"peft_type", "LORA"},
+      {"task_type", classifier_ ? "SEQ_CLS" : "CAUSAL_LM"},
+      {"base_model_name_or_path", base_name_or_path},
+      {"r", options_.rank},
+      {"lora_alpha", options_.alpha},
+      {"target_modules", std::vector<std::string>(modules.begin(), modules.end())},
+      {"use_rslora", options_.rank_stabilised},
+      {"lora_dropout", 0.0},
+      {"bias", "none"},
+      {"fan_in_fan_out", family_ == architecture::gpt2},
+      {"modules_to_save", score_.defined() ? sim::ordered_json{"score"} : sim::ordered_json()},
+      {"inference_mode", true}};
   write_safetensors(folder / "adapter_model.safetensors", parameters(), entries_.front().a.scalar_type());
-  sim::write_file(folder / "adapter_config.json", config.dump(2) + "\n");
+  sim::write_file(folder / config_file, config.dump(2) + "\n");
 }
 
 std::vector<named_parameter> lora_adapter::parameters() const {
@@ -148,6 +162,7 @@ std::vector<named_parameter> lora_adapter::parameters() const {
     all.push_back({file_prefix + e.name + a_suffix, e.a});
     all.push_back({file_prefix + e.name + b_suffix, e.b});
   }
+  if (score_.defined()) all.push_back({file_prefix + std::string(score_name), score_});
   return all;
 }
 
@@ -183,6 +198,27 @@ language_model lora_adapter::merged(const language_model& base) const {
     weight.copy_(weight.to(at::kFloat) + (p.map->transposed() ? change.t() : change));
   }
   return model;
+}
+
+bool is_adapter(const std::filesystem::path& folder) { return std::filesystem::exists(folder / config_file); }
+
+std::filesystem::path base_of_adapter(const std::filesystem::path& folder) {
+  const sim::ordered_json text = sim::read_ordered_json(folder / config_file);
+  const config_fields in(text, (folder / config_file).string(), "");
+  const std::filesystem::path named = in.text("base_model_name_or_path");
+  for (const std::filesystem::path& place : {named, folder / named})
+    if (std::filesystem::exists(place / "config.json")) return place;
+  in.fail("base_model_name_or_path", fmt::format("expected the folder of a model, found \"{}\"", named.string()));
+}
+
+language_model load_with_adapter(const std::filesystem::path& folder, const load_options& options) {
+  if (!is_adapter(folder)) return language_model::load(folder, options);
+  load_options of_base = options;
+  const sim::ordered_json text = sim::read_ordered_json(folder / config_file);
+  if (options.head == head_kind::stored && text.is_object() && text.value("task_type", "") == "SEQ_CLS")
+    of_base.head = head_kind::score;
+  const language_model base = language_model::load(base_of_adapter(folder), of_base);
+  return lora_adapter::load(base, folder, options.dtype).adapted(base);
 }
 
 }  // namespace rto::llm

@@ -22,10 +22,12 @@ struct lora_options {
 class lora_adapter {
  public:
   /// A uniform in +-1/sqrt(in) (PEFT's Kaiming-uniform), B zero: at first the base itself; a function of the seed.
+  /// The score head of a reward model is trained as it is, a part of base and adapter (PEFT's modules_to_save).
   /// \throws sim::user_error for a target that no linear map of the model has
   static lora_adapter initialize(const language_model& base, const lora_options& options, std::uint64_t seed);
 
-  /// adapter_config.json and adapter_model.safetensors of a folder, in the base's device and `dtype`.
+  /// adapter_config.json and adapter_model.safetensors of a folder, in the base's device and `dtype`. A score head
+  /// that the adapter brings is written over the base's.
   /// \throws sim::user_error for what is missing, does not fit the base, or is not supported (DoRA, trained biases,
   /// ...)
   static lora_adapter load(const language_model& base, const std::filesystem::path& folder,
@@ -52,9 +54,21 @@ class lora_adapter {
     at::Tensor a, b;
   };
   std::vector<entry> entries_;
+  at::Tensor score_;  // the base's score head, where it has one
   lora_options options_;
   architecture family_ = architecture::llama;
   bool classifier_ = false;
 };
+
+/// Whether a folder holds an adapter in place of a model.
+bool is_adapter(const std::filesystem::path& folder);
+
+/// The folder of an adapter's base, by its adapter_config.json: as it is written there, or as seen from the adapter.
+/// \throws sim::user_error where there is none
+std::filesystem::path base_of_adapter(const std::filesystem::path& folder);
+
+/// A model from its folder, or from an adapter's: the base with the adapter added.
+/// \throws sim::user_error as language_model::load and lora_adapter::load
+language_model load_with_adapter(const std::filesystem::path& folder, const load_options& options);
 
 }  // namespace rto::llm

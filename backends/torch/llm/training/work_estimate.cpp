@@ -49,13 +49,15 @@ double measured_peak(at::Device device, at::ScalarType type) {
 byte_list training_bytes(const language_model& model, const memory_needs& needs) {
   const model_config& c = model.config();
   const std::int64_t entry = needs.sixteen_bit ? 2 : 4;
-  const std::int64_t weights = bytes_of(model.parameters(), false), trained = bytes_of(model.parameters(), true);
+  const std::int64_t weights = bytes_of(model.parameters(), false);
+  const std::int64_t trained = needs.adapter > 0 ? needs.adapter : bytes_of(model.parameters(), true);
   // Of every layer and token: the input, both norms, queries, keys, values, what attention gives, both sides of the
   // activation (and of the gate).
   const std::int64_t attention = (2 * c.heads + 2 * c.key_value_heads) * c.head_size;
   const std::int64_t layer = 3 * c.hidden + attention + (c.gated_mlp() ? 4 : 2) * c.intermediate;
   const std::int64_t kept = needs.recompute ? c.layers * c.hidden + layer : c.layers * layer;
-  byte_list all{{"weights (float32)", weights}, {"gradients", trained}, {"moments of AdamW", 2 * trained}};
+  byte_list all{
+      {"weights (float32)", weights + needs.adapter}, {"gradients", trained}, {"moments of AdamW", 2 * trained}};
   if (needs.sixteen_bit) all.emplace_back("weights in bfloat16", weights / 2);
   if (needs.reference_model) all.emplace_back("reference model", weights);
   all.emplace_back("activations, about", needs.tokens * kept * entry);

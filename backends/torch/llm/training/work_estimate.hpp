@@ -28,6 +28,7 @@ struct memory_needs {
   bool recompute = false;      ///< see forward_options
   bool sixteen_bit = false;    ///< products in bf16
   bool reference_model = false;
+  std::int64_t adapter = 0;  ///< bytes of what is trained beside the model's own parameters
 };
 
 /// Weights, gradients, moments, what the backward pass keeps (about), logits.
