@@ -7,14 +7,15 @@ usage: bench/peers/compare_tokenizers.py --ours build/torch/bin/rto-llm --data F
 FOLDER holds tokenizers/*/*.json and corpus/*.txt. Run it with a python that has the package tokenizers. Both encode whole
 files, and each line of them as a text of its own; the ids must be as many. Seconds are of processor time.
 """
-import argparse
 import json
 import os
 import statistics
-import subprocess
 import sys
 import time
 from pathlib import Path
+
+import measurement
+from measurement import output_of
 
 os.environ["RAYON_NUM_THREADS"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
@@ -22,11 +23,8 @@ WAYS = {"whole files": [], "line by line": ["--lines"]}
 
 
 def ours(program, tokenizer, files, options):
-    command = [program, "tokenize", *files, "--tokenizer", tokenizer, "--time", "1", *options]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
-    if done.returncode:
-        sys.exit(f"compare_tokenizers.py: {' '.join(map(str, command))} ended with status {done.returncode}")
-    runs = [json.loads(line) for line in done.stdout.splitlines()]
+    out = output_of([program, "tokenize", *files, "--tokenizer", tokenizer, "--time", "1", *options])
+    runs = [json.loads(line) for line in out.splitlines()]
     return sum(r["seconds"][0] for r in runs), sum(r["ids"] for r in runs), runs[0]["load"]
 
 
@@ -45,30 +43,30 @@ def theirs(tokenizer, texts, lines):
     return time.process_time() - begin, count, load
 
 
-def measure(program, data, rounds):
+def measure(options, parser):
     import tokenizers
-    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    if not options.data:
+        parser.error("--data is needed")
+    data = options.data.resolve()
+    os.sched_setaffinity(0, measurement.last_core())
     files = sorted((data / "corpus").glob("*.txt"))
     texts = [f.read_bytes().decode() for f in files]
     lines = [(t[:-1] if t.endswith("\n") else t).split("\n") for t in texts]
-    result = {"bytes": sum(f.stat().st_size for f in files), "files": len(files), "peer": tokenizers.__version__, "rounds": rounds,
-              "runs": {}}
+    result = {"bytes": sum(f.stat().st_size for f in files), "files": len(files), "peer": tokenizers.__version__, "runs": {}}
     for tokenizer in sorted(f for f in (data / "tokenizers").glob("*/*.json") if '"merges"' in f.read_text()):
-        for way, options in WAYS.items():
+        for way, lines_or_not in WAYS.items():
             run = {"ours": [], "theirs": [], "ours_load": [], "theirs_load": []}
-            for _ in range(rounds):
-                seconds, ids, load = ours(program, tokenizer, files, options)
+            for _ in range(options.rounds):
+                seconds, ids, load = ours(options.ours, tokenizer, files, lines_or_not)
                 run["ours"].append(seconds)
                 run["ours_load"].append(load)
-                seconds, count, load = theirs(tokenizer, lines if options else texts, bool(options))
+                seconds, count, load = theirs(tokenizer, lines if lines_or_not else texts, bool(lines_or_not))
                 run["theirs"].append(seconds)
                 run["theirs_load"].append(load)
                 if count != ids:
                     sys.exit(f"compare_tokenizers.py: {tokenizer}, {way}: {ids} ids here, {count} there")
             result["runs"][f"{tokenizer.parent.name}, {way}"] = {**run, "ids": ids}
-    machine = next((line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "")
-    commit = subprocess.run(["git", "describe", "--always", "--dirty", "--abbrev=8"], stdout=subprocess.PIPE, text=True).stdout.strip()
-    return {**result, "machine": machine, "commit": commit, "load": os.getloadavg()[1]}
+    return result
 
 
 def table(result):
@@ -84,24 +82,9 @@ def table(result):
     return "\n".join(lines)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--ours", type=Path, help="the program rto-llm")
+def add_options(parser):
     parser.add_argument("--data", type=Path, help="the folder with tokenizers and corpus")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--json", type=Path, help="where to write the figures")
-    parser.add_argument("--table", type=Path, metavar="FILE", help="a file written by --json: print its table, run nothing")
-    o = parser.parse_args()
-    if o.table:
-        print(table(json.loads(o.table.read_text())))
-        return
-    if not o.ours or not o.data:
-        parser.error("--ours and --data are needed (scripts/bench --tokenizers gives the first)")
-    result = measure(o.ours.resolve(), o.data, o.rounds)
-    if o.json:
-        o.json.write_text(json.dumps(result, indent=1) + "\n")
-    print(table(result))
 
 
 if __name__ == "__main__":
-    main()
+    measurement.main(__doc__, "rto-llm", add_options, measure, table)

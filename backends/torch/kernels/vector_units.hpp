@@ -7,7 +7,10 @@
 #include <cstdint>
 #include <limits>
 
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+// Not where the compiler is told a processor with AVX2: a clone for another one could inline nothing.
+#if defined(__AVX2__)
+#define RTO_CLONES
+#elif defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
 #define RTO_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #elif defined(__x86_64__) && defined(__clang__)
 #define RTO_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
