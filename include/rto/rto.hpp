@@ -10,6 +10,7 @@
 #include <rto/array/executor.hpp>
 #include <rto/array/linear_algebra.hpp>
 #include <rto/array/mask.hpp>
+#include <rto/array/precision.hpp>
 #include <rto/array/running_sum.hpp>
 #include <rto/array/scalar.hpp>
 #include <rto/array/shape.hpp>

@@ -58,6 +58,7 @@ void generalized_advantage_estimates(const A& reward, const V& value, const M& m
   using namespace array;
   detail::check_gae(reward, value, mask, options);
   require_shape("generalized_advantage_estimates", "bootstrap", bootstrap, rows(reward), 1);
+  require_same_kind("generalized_advantage_estimates", "reward", reward, "bootstrap", bootstrap);
   const value_t<A> beyond = select(last_valid_step(mask), broadcast_columns(bootstrap, cols(reward)), 0.0);
   linear_recurrence(select(mask, reward + options.gamma * (next_step(select(mask, value, 0.0)) + beyond) - value, 0.0),
                     full_like(mask, options.gamma * options.lambda), out);

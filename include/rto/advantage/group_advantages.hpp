@@ -64,6 +64,7 @@ template <Array A, GoesWith<A> B>
 [[nodiscard]] value_t<A> greedy_baseline_advantages(const A& returns, const B& greedy) {
   using namespace array;
   require_shape("greedy_baseline_advantages", "greedy", greedy, rows(returns), 1);
+  require_same_kind("greedy_baseline_advantages", "returns", returns, "greedy", greedy);
   return returns - broadcast_columns(greedy, cols(returns));
 }
 
@@ -73,6 +74,7 @@ template <Array A, GoesWith<A> B>
 template <Array A, GoesWith<A> M> [[nodiscard]] value_t<M> at_every_token(const A& advantage, const M& mask) {
   using namespace array;
   require_shape("at_every_token", "advantage", advantage, rows(mask), 1);
+  require_same_kind("at_every_token", "advantage", advantage, "mask", mask);
   return select(mask, broadcast_columns(advantage, cols(mask)), 0.0);
 }
 

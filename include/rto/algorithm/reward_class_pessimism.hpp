@@ -13,6 +13,7 @@
 
 #include <rto/array/array.hpp>
 #include <rto/array/linear_algebra.hpp>
+#include <rto/array/precision.hpp>
 #include <rto/array/shape.hpp>
 #include <rto/mdp/occupancy.hpp>
 #include <rto/mdp/policy.hpp>
@@ -85,7 +86,7 @@ requires TabularMdp<Mdp, A> && GoesWith<L, A>
 
 struct reward_class_pessimism_options {
   double beta = 1;  ///< KL coefficient in (0, infinity)
-  /// Converged where the duality gap is at most tolerance x (1 + |objective|).
+  /// Converged where the duality gap is at most tolerance x (1 + |objective|); at least 64 eps of the rewards' type.
   double tolerance = 1e-10;
   std::int64_t max_iterations = 500;
 };
@@ -155,6 +156,7 @@ requires TabularMdp<Mdp, A> && GoesWith<L, A>
     return at.value - m * logs;
   };
 
+  const double eps = machine_epsilon(columns);
   reward_class_pessimism_result<A> result;
   point at = evaluate(M(array::full(phi, count, 1, 1.0 / static_cast<double>(count))));
   double m = 0;
@@ -165,7 +167,7 @@ requires TabularMdp<Mdp, A> && GoesWith<L, A>
     const double gap = inner_product(at.w, gradient) - *std::min_element(g.begin(), g.end());
     result.objective = at.value;
     result.pessimistic_value = at.value - gap;
-    result.converged = gap <= options.tolerance * (1 + std::abs(at.value));
+    result.converged = gap <= std::max(options.tolerance, 64 * eps) * (1 + std::abs(at.value));
     if (result.converged || result.iterations >= options.max_iterations || count == 1) break;
     if (result.iterations == 0) m = gap / static_cast<double>(count);
 
@@ -197,7 +199,9 @@ requires TabularMdp<Mdp, A> && GoesWith<L, A>
     const double start = barrier(at, m);
     for (int halving = 0; halving < 40; ++halving, fraction /= 2) {
       point next = evaluate(M(at.w + fraction * step));
-      if (!(barrier(next, m) <= start - 1e-4 * fraction * decrement + 1e-14 * (1 + std::abs(start)))) continue;
+      if (!(barrier(next, m) <=
+            start - 1e-4 * fraction * decrement + std::max(1e-14, 32 * eps) * (1 + std::abs(start))))
+        continue;
       at = std::move(next);
       break;
     }

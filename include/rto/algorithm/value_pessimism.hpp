@@ -10,6 +10,7 @@
 #include <rto/algorithm/pessimistic_value.hpp>
 #include <rto/array/array.hpp>
 #include <rto/array/linear_algebra.hpp>
+#include <rto/array/precision.hpp>
 #include <rto/array/shape.hpp>
 #include <rto/mdp/occupancy.hpp>
 #include <rto/mdp/token_mdp.hpp>
@@ -26,7 +27,7 @@ struct value_pessimism_options {
   double beta = 1;    ///< KL coefficient in (0, infinity]
   double radius = 1;  ///< rho, finite, >= 0
   double tolerance =
-      1e-12;  ///< of the KKT residual, relative to E_{d^pi} ||phi|| + ||v||, what cancels in the gradient
+      1e-12;  ///< of the KKT residual, relative to E_{d^pi} ||phi|| + ||v||, what cancels in the gradient; >= 64 eps
   std::int64_t max_iterations = 200;
 };
 
@@ -124,17 +125,18 @@ requires TabularMdp<Mdp, F> && GoesWith<L, F>
     at.scale = array::item(array::transposed_product(weight, norms)) + std::sqrt(inner_product(subtracted, subtracted));
   };
 
+  const double eps = machine_epsilon(features);
   value_pessimism_result<A> result;
   M u = array::full(theta_hat, d, 1, 0.0);
   detail::pessimistic_dual<A> at = evaluate(u);
   differentiate(at);
   for (;; ++result.iterations) {
     const double squared = inner_product(u, u), slope = std::sqrt(inner_product(at.gradient, at.gradient));
-    const bool on_boundary = std::sqrt(squared) >= options.radius * (1 - 1e-12);
+    const bool on_boundary = std::sqrt(squared) >= options.radius * (1 - std::max(1e-12, 64 * eps));
     result.multiplier = on_boundary && squared > 0 ? std::max(0.0, -inner_product(at.gradient, u) / squared) : 0.0;
     const M residual = at.gradient + result.multiplier * u;
     result.gradient_norm = options.radius == 0 ? 0.0 : std::sqrt(inner_product(residual, residual));
-    result.converged = result.gradient_norm <= options.tolerance * at.scale;
+    result.converged = result.gradient_norm <= std::max(options.tolerance, 64 * eps) * at.scale;
     if (result.converged || result.iterations >= options.max_iterations) break;
 
     const double guess = result.multiplier > 0 ? result.multiplier : slope / options.radius;
@@ -142,8 +144,8 @@ requires TabularMdp<Mdp, F> && GoesWith<L, F>
     const double descent = inner_product(at.gradient, step);
     double fraction = 1;
     detail::pessimistic_dual<A> next = evaluate(M(u + step));
-    for (int halving = 0;
-         halving < 40 && !(next.value <= at.value + 1e-4 * fraction * descent + 1e-14 * (1 + std::abs(at.value)));
+    for (int halving = 0; halving < 40 && !(next.value <= at.value + 1e-4 * fraction * descent +
+                                                              std::max(1e-14, 32 * eps) * (1 + std::abs(at.value)));
          ++halving) {
       fraction /= 2;
       next = evaluate(M(u + fraction * step));

@@ -7,14 +7,15 @@
 #include <string>
 
 #include <rto/array/array.hpp>
+#include <rto/array/precision.hpp>
 #include <rto/array/shape.hpp>
 
 namespace rto {
 
 /// How far probabilities may add up from one in arrays of the kind of `like`: 1e-9, or 1e-5 where the scalar type
-/// cannot tell 1 + 1e-9 from 1. \cost one number read from the device
+/// cannot tell 1 + 1e-9 from 1.
 template <Array A> [[nodiscard]] double probability_tolerance(const A& like) {
-  return array::item(array::full(like, 1, 1, 1 + 1e-9)) > 1 ? 1e-9 : 1e-5;
+  return rounded(like, 1 + 1e-9) > 1 ? 1e-9 : 1e-5;
 }
 
 /// Throws unless `rho` is a probability distribution: entries in [0, 1], sum one.

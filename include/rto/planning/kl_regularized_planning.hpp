@@ -6,6 +6,7 @@
 #include <string>
 
 #include <rto/array/array.hpp>
+#include <rto/array/precision.hpp>
 #include <rto/array/shape.hpp>
 #include <rto/mdp/policy.hpp>
 #include <rto/mdp/token_mdp.hpp>
@@ -29,15 +30,14 @@ namespace detail {
 
 // The coefficient as the arrays' scalar type holds it: what is too large for it is the limit inf, what is too small the
 // limit 0, instead of inf * 0 or 0 / 0 later.
-template <Array A> double representable(const A& like, double beta) {
-  return array::item(array::full(like, 1, 1, beta));
-}
+template <Array A> double representable(const A& like, double beta) { return rounded(like, beta); }
 
 template <class Mdp, Array L, Array R>
 void validate_problem(const char* function, const Mdp& mdp, const L& log_reference, const R& reward, double beta) {
   require_domain(beta >= 0, function, "beta >= 0", beta);
   require_shape(function, "log_reference", log_reference, mdp.states(), mdp.actions());
   require_shape(function, "reward", reward, mdp.states(), mdp.actions());
+  require_same_kind(function, "log_reference", log_reference, "reward", reward);
   validate_policy(log_reference, "log_reference");
   if (!array::all_finite(reward))
     throw std::domain_error(std::string("rto::") + function +

@@ -14,6 +14,7 @@
 
 #include <rto/array/array.hpp>
 #include <rto/array/linear_algebra.hpp>
+#include <rto/array/precision.hpp>
 #include <rto/array/shape.hpp>
 #include <rto/preference/comparison.hpp>
 #include <rto/reward/ball_newton_step.hpp>
@@ -73,7 +74,8 @@ template <class R, DesignMatrix X>
   reward_estimate<M> estimate;
   M theta = start;
   M margin = objective.margin(reward_values(function, reward, visits, theta));
-  constexpr double least = 1e-10;  // of the damping, in units of the mean curvature
+  const double eps = machine_epsilon(start);
+  const double least = std::max(1e-10, 64 * eps);  // of the damping, in units of the mean curvature
   double damping = 1e-3;
   const double total_weight = array::item(array::sum(objective.weight()));
   double value_shift = 0, value = objective.value(margin, value_shift);
@@ -89,14 +91,15 @@ template <class R, DesignMatrix X>
     const double shift = value_shift > 0 || value < 1e-6 * total_weight ? objective.natural_shift(margin) : 0.0;
     const shifted_gradient<M> gradient = model.gradient(margin, shift);
     const double norm_squared = inner_product(theta, theta);
-    const bool on_boundary = std::isfinite(bound) && std::sqrt(norm_squared) >= bound * (1.0 - 1e-12);
+    const bool on_boundary =
+        std::isfinite(bound) && std::sqrt(norm_squared) >= bound * (1.0 - std::max(1e-12, 64 * eps));
     const double mu = on_boundary ? std::max(0.0, -inner_product(gradient.vector, theta) / norm_squared) : 0.0;
     const M kkt = gradient.vector + mu * theta;
     const double residual = std::sqrt(inner_product(kkt, kkt));
     estimate.status = mu > 0 ? mle_status::boundary : mle_status::interior;
     estimate.multiplier = mu * std::exp(-shift);
     estimate.gradient_norm = residual * std::exp(-shift);
-    estimate.converged = residual <= options.tolerance * gradient.scale;
+    estimate.converged = residual <= std::max(options.tolerance, 64 * eps) * gradient.scale;
     if (estimate.converged || tiny_steps == 3 || estimate.iterations >= options.max_iterations) {
       estimate.rank = space_of(model).rank;
       break;
@@ -109,7 +112,8 @@ template <class R, DesignMatrix X>
     M slope = gradient.vector;
     const std::vector<double> pivots =
         array::to_host(M(array::diagonal(array::cholesky(M(array::add_to_diagonal(information, least * unit))).lower)));
-    if (const double pivot = *std::min_element(pivots.begin(), pivots.end()); pivot * pivot < 1e-8 * unit)
+    if (const double pivot = *std::min_element(pivots.begin(), pivots.end());
+        pivot * pivot < std::max(1e-8, 1e3 * eps) * unit)
       if (const row_space<M> space = space_of(model); space.rank > 0 && space.rank < reward.parameters())
         slope = array::product(space.basis, M(array::transposed_product(space.basis, slope)));
     if (shift != value_shift) value = objective.value(margin, value_shift = shift);
@@ -121,10 +125,11 @@ template <class R, DesignMatrix X>
       const M next = theta + step;
       const M next_margin = objective.margin(reward_values(function, reward, visits, next));
       const double next_value = objective.value(next_margin, shift), gained = value - next_value;
-      if (gained >= 1e-4 * promised - 1e-15 * std::abs(value)) {  // false for NaN: a reward that has overflowed
+      if (gained >= 1e-4 * promised -
+                        std::max(1e-15, 4 * eps) * std::abs(value)) {  // false for NaN: a reward that has overflowed
         const M moved = next_margin - margin;
         const double largest = array::item(array::max_coeff(array::abs(elementwise_t<M>(array::elementwise(moved)))));
-        tiny_steps = largest <= 1e-13 ? tiny_steps + 1 : 0;
+        tiny_steps = largest <= std::max(1e-13, 450 * eps) ? tiny_steps + 1 : 0;
         theta = next;
         margin = next_margin;
         value = next_value;

@@ -18,6 +18,7 @@
 #include <boost/math/distributions/normal.hpp>
 
 #include <rto/array/linear_algebra.hpp>
+#include <rto/array/precision.hpp>
 #include <rto/array/shape.hpp>
 #include <rto/preference/bradley_terry.hpp>
 #include <rto/preference/comparison.hpp>
@@ -62,7 +63,8 @@ template <DesignMatrix X>
     information(j, j) = 1.0;
     const Eigen::VectorXd step = information.llt().solve(gradient);
     const double decrement = gradient.dot(step);  // twice the expected gain
-    if (iteration == 50 || !(decrement > 1e-15 * (1.0 + std::abs(at.log_likelihood))))
+    if (iteration == 50 ||
+        !(decrement > std::max(1e-15, 4 * machine_epsilon(comparisons.label)) * (1.0 + std::abs(at.log_likelihood))))
       return {at.log_likelihood, slope};
     double fraction = 1.0;
     for (int halving = 0; halving < 30; ++halving, fraction *= 0.5)
@@ -97,7 +99,7 @@ template <DesignMatrix X>
     point[j] = estimate[j] + side * distance;
     const auto [value, slope] = maximize_profile(comparisons, point, j);
     const double root = std::sqrt(std::max(0.0, 2.0 * (top - value)));
-    if (std::abs(root - target) <= 1e-10 * target) return {point[j], true};
+    if (std::abs(root - target) <= std::max(1e-10, 1e3 * machine_epsilon(theta)) * target) return {point[j], true};
     (root < target ? low : high) = distance;
     const double next = distance + (target - root) * root / std::max(-side * slope, 1e-300);
     distance = next > low && next < high ? next : (std::isinf(high) ? 2.0 * distance : 0.5 * (low + high));

@@ -5,6 +5,7 @@
 #include <string>
 
 #include <rto/array/linear_algebra.hpp>
+#include <rto/array/shape.hpp>
 
 namespace rto {
 
@@ -20,6 +21,7 @@ template <DesignMatrix X> [[nodiscard]] dense_t<X> linear_reward(const X& featur
     throw std::invalid_argument("rto::linear_reward: theta must be [" + std::to_string(array::cols(features)) +
                                 ", 1], got [" + std::to_string(array::rows(theta)) + ", " +
                                 std::to_string(array::cols(theta)) + "]");
+  require_same_kind("linear_reward", "features", features, "theta", theta);
   return array::product(features, theta);
 }
 

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <limits>
 #include <span>
 #include <vector>
 
@@ -13,6 +12,7 @@
 #include <Eigen/QR>
 
 #include <rto/array/linear_algebra.hpp>
+#include <rto/array/precision.hpp>
 
 namespace rto {
 
@@ -28,8 +28,8 @@ struct stiemke_result {
 ///
 /// c = the shortest vector of {A^T (1 + z): z >= 0}, by the active-set method of Lawson & Hanson. If c = 0, y = 1 + z
 /// is the positive combination. Otherwise optimality says A c >= 0, and <1 + z, A c> = ||c||^2 > 0: c is the direction.
-/// Rounding in c is a backward error of y (the rows span the space), so that only instances within about 1e-14 of the
-/// border between the cases can be misjudged.
+/// Rounding in c is a backward error of y (the rows span the space), so that only instances within about 64 roundings
+/// of the border between the cases can be misjudged.
 /// \source Stiemke 1915; Lawson & Hanson 1974, chapter 23
 /// \param features X [n, q] of rank q  \param scale [n, 1]; rows with scale 0 are not there; the others should have
 /// norm
@@ -76,8 +76,8 @@ template <DesignMatrix X>
   };
 
   stiemke_result result;
-  constexpr double eps = std::numeric_limits<double>::epsilon();
-  std::vector<std::int64_t> refused;  // rows that rounding alone called improving, since the last real step
+  const double eps = machine_epsilon(scale);  // of the products; what is solved here is in double
+  std::vector<std::int64_t> refused;          // rows that rounding alone called improving, since the last real step
   for (; result.iterations < max_iterations; ++result.iterations) {
     const double mass = static_cast<double>(count) + (z.size() > 0 ? z.sum() : 0.0);
     const double rounding = 8.0 * eps * static_cast<double>(q + 1) * mass;

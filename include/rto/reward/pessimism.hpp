@@ -28,6 +28,7 @@ template <DesignMatrix X>
     throw std::invalid_argument("rto::elliptical_norms: covariance must be [" + std::to_string(d) + ", " +
                                 std::to_string(d) + "], got [" + std::to_string(array::rows(covariance.matrix)) + ", " +
                                 std::to_string(array::cols(covariance.matrix)) + "]");
+  require_same_kind("elliptical_norms", "features", features, "covariance", covariance.matrix);
   // Rows become columns of the right-hand side, so that one triangular solve serves a whole block.
   constexpr std::int64_t block = 1024;
   std::vector<M> parts;

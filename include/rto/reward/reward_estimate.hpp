@@ -30,7 +30,8 @@ struct reward_mle_options {
   mle_solver solver = mle_solver::automatic;
   /// Converged when ||grad + mu theta|| <= tolerance * sum_i w_i (y_i (1 - p_i) + (1 - y_i) p_i) ||x_i||: relative to
   /// what cancels in the gradient (|y_i - p_i| for hard labels), so that neither the scale of the features nor
-  /// underflowing probabilities pass for convergence, and soft labels that are met exactly do.
+  /// underflowing probabilities pass for convergence, and soft labels that are met exactly do. Less than 64 roundings
+  /// of the features' type is not asked for: in float 1e-10 means 7.6e-6.
   double tolerance = 1e-10;
   std::int64_t max_iterations = 0;  ///< 0: 200 for newton, 5000 for l_bfgs
 };

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <rto/array/linear_algebra.hpp>
+#include <rto/array/precision.hpp>
 #include <rto/reward/reward_estimate.hpp>
 #include <rto/reward/separability.hpp>
 #include <rto/reward/shifted_likelihood.hpp>
@@ -95,7 +96,8 @@ template <DesignMatrix X> class l_bfgs {
       const auto [first, second] = objective_.directional_derivatives(margin, along);
       const double derivative = first + mu * (linear + t * square), curvature = second + mu * square;
       const double change = objective_.value(margin, 0.0) - start + mu * t * (linear + 0.5 * t * square);
-      if (std::abs(derivative) <= 0.1 * std::abs(slope) && change <= 1e-4 * t * slope + 1e-15 * std::abs(start))
+      if (std::abs(derivative) <= 0.1 * std::abs(slope) &&
+          change <= 1e-4 * t * slope + std::max(1e-15, 4 * eps_) * std::abs(start))
         return accept(mu, gradient, direction, t);
       (derivative < 0 ? low : high) = t;
       const double newton = t - derivative / curvature;
@@ -112,7 +114,7 @@ template <DesignMatrix X> class l_bfgs {
     point_.likelihood = objective_.gradient(point_.margin, 0.0);
     const M change = point_.likelihood.vector + mu * point_.theta - gradient;
     const double slope = inner_product(step, change);
-    if (slope > 1e-14 * std::sqrt(inner_product(step, step) * inner_product(change, change))) {
+    if (slope > std::max(1e-14, 32 * eps_) * std::sqrt(inner_product(step, step) * inner_product(change, change))) {
       steps_.push_back({step, change, 1.0 / slope});
       if (steps_.size() > memory) steps_.pop_front();
     }
@@ -121,6 +123,7 @@ template <DesignMatrix X> class l_bfgs {
 
   const shifted_objective<X>& objective_;
   std::int64_t budget_, iterations_ = 0;
+  double eps_ = machine_epsilon(objective_.row_norm());
   l_bfgs_point<M> point_;
   std::deque<correction> steps_;
 };
@@ -136,6 +139,7 @@ template <DesignMatrix X>
   const bool bounded = std::isfinite(options.bound);
   reward_estimate<M> estimate;
   estimate.rank = -1;
+  const double eps = machine_epsilon(objective.row_norm()), tolerance = std::max(options.tolerance, 64 * eps);
   l_bfgs<X> search(objective, array::full(objective.features(), array::cols(objective.features()), 1, 0.0), budget);
   const auto norm = [&] { return std::sqrt(inner_product(search.point().theta, search.point().theta)); };
   std::int64_t calls = 0;
@@ -147,7 +151,7 @@ template <DesignMatrix X>
     return separated;
   };
   const auto never = [] { return false; };
-  estimate.converged = search.minimize(0.0, options.tolerance, stop);
+  estimate.converged = search.minimize(0.0, tolerance, stop);
   if (separated) {
     estimate.separability = separability_verdict::separable;
     estimate.direction = (1.0 / norm()) * search.point().theta;
@@ -160,9 +164,9 @@ template <DesignMatrix X>
     double high = std::numeric_limits<double>::infinity(), h_high = 0.0;
     mu = search.point().likelihood.scale / options.bound * 1e-3;
     for (int round = 0; round < 60; ++round) {
-      estimate.converged = search.minimize(mu, 0.1 * options.tolerance, never);
+      estimate.converged = search.minimize(mu, std::max(0.1 * tolerance, 16 * eps), never);
       const double h = 1.0 / norm() - 1.0 / options.bound;
-      if (std::abs(h) * options.bound <= 1e-12 || search.iterations() >= budget) break;
+      if (std::abs(h) * options.bound <= std::max(1e-12, 64 * eps) || search.iterations() >= budget) break;
       (h < 0 ? low : high) = mu;
       (h < 0 ? h_low : h_high) = h;
       if (std::isinf(high)) {
@@ -186,7 +190,7 @@ template <DesignMatrix X>
   const M kkt = gradient.vector + mu * estimate.theta;
   estimate.multiplier = mu;
   estimate.gradient_norm = std::sqrt(inner_product(kkt, kkt));
-  estimate.converged = estimate.gradient_norm <= options.tolerance * gradient.scale;
+  estimate.converged = estimate.gradient_norm <= tolerance * gradient.scale;
   estimate.norm = std::sqrt(inner_product(estimate.theta, estimate.theta));
   return estimate;
 }

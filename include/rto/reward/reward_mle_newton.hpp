@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <limits>
 
 #include <rto/array/linear_algebra.hpp>
+#include <rto/array/precision.hpp>
 #include <rto/preference/comparison.hpp>
 #include <rto/reward/ball_newton_step.hpp>
 #include <rto/reward/reward_estimate.hpp>
@@ -53,13 +53,15 @@ template <DesignMatrix X>
   double bound =
       std::isfinite(options.bound) && largest_norm > 0 ? std::min(options.bound, 16.0 / largest_norm) : options.bound;
   int tiny_steps = 0;
+  const double eps = machine_epsilon(margin), tolerance = std::max(options.tolerance, 64 * eps);
   for (;; ++estimate.iterations) {
     const double shift = objective.natural_shift(margin);
     const shifted_gradient<M> full_gradient = objective.gradient(margin, shift);
     const M gradient = coordinates.gradient(full_gradient.vector);
     // The multiplier that fits best; the one of the last step carries the last step's shift.
     const double norm_squared = inner_product(a, a);
-    const bool on_boundary = std::isfinite(bound) && std::sqrt(norm_squared) >= bound * (1.0 - 1e-12);
+    const bool on_boundary =
+        std::isfinite(bound) && std::sqrt(norm_squared) >= bound * (1.0 - std::max(1e-12, 64 * eps));
     const double mu = on_boundary ? std::max(0.0, -inner_product(gradient, a) / norm_squared) : 0.0;
     const M kkt = gradient + mu * a;
     const double residual = std::sqrt(inner_product(kkt, kkt));
@@ -67,7 +69,7 @@ template <DesignMatrix X>
     estimate.multiplier = mu * std::exp(-shift);  // may underflow where the status does not
     estimate.gradient_norm = residual * std::exp(-shift);
     const bool provisional = on_boundary && mu > 0 && bound < options.bound;
-    estimate.converged = !provisional && residual <= options.tolerance * full_gradient.scale;
+    estimate.converged = !provisional && residual <= tolerance * full_gradient.scale;
     if (provisional && residual <= 1e-2 * full_gradient.scale && estimate.iterations < limit) {
       bound = std::min(2.0 * bound, options.bound);
       a = (bound / std::sqrt(norm_squared)) * a;
@@ -77,7 +79,9 @@ template <DesignMatrix X>
       continue;
     }
     // At rounding level a residual may miss the tolerance for ever: three tiny steps are enough, and the flag says so.
-    if ((estimate.converged && tiny_steps > 0) || tiny_steps == 3 || residual <= 1e-16 * full_gradient.scale) break;
+    if ((estimate.converged && tiny_steps > 0) || tiny_steps == 3 ||
+        residual <= std::max(1e-16, 0.45 * eps) * full_gradient.scale)
+      break;
     if (estimate.iterations >= limit) break;
     if (std::isinf(options.bound) && separates(objective, data, margin, std::sqrt(norm_squared))) {
       estimate.separability = separability_verdict::separable;
@@ -94,10 +98,10 @@ template <DesignMatrix X>
     for (int halving = 0; halving < 60; ++halving, fraction *= 0.5) {
       next = margin + fraction * change;
       const double value = objective.value(next, shift);
-      if (value <= start + 1e-4 * fraction * slope + 1e-14 * std::abs(start)) break;
+      if (value <= start + 1e-4 * fraction * slope + std::max(1e-14, 32 * eps) * std::abs(start)) break;
     }
     const elementwise_t<M> moved = array::abs(elementwise_t<M>(array::elementwise(change)));
-    tiny_steps = array::item(array::max_coeff(moved)) <= 1e-7 ? tiny_steps + 1 : 0;
+    tiny_steps = array::item(array::max_coeff(moved)) <= std::max(1e-7, 4 * std::sqrt(eps)) ? tiny_steps + 1 : 0;
     a = a + fraction * newton.step;
     theta = coordinates.parameter(a);
     margin = next;

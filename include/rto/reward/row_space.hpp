@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <limits>
 #include <span>
 #include <vector>
 
@@ -12,6 +11,7 @@
 #include <Eigen/QR>
 
 #include <rto/array/linear_algebra.hpp>
+#include <rto/array/precision.hpp>
 
 namespace rto {
 
@@ -54,9 +54,9 @@ template <LinearAlgebra M> [[nodiscard]] double trace_of_inverse(const cholesky_
 /// Rank and row space of diag(s) X.
 ///
 /// The Gram matrix with columns scaled to norm one decides when it is safely non-singular: smallest eigenvalue at least
-/// 1e-9 of the largest, by lambda_min >= 1 / tr G^-1. Otherwise it knows singular values only to 1e-8 of the largest,
-/// and a blocked QR decides, its triangular factor reduced by a second, column-pivoted one: diagonal entries below
-/// max(1e-13, 4 d eps) of the first count as zero.
+/// 1e-9 of the largest (1e4 eps where the entries' precision eps is single), by lambda_min >= 1 / tr G^-1. Otherwise it
+/// knows singular values only to sqrt(eps) of the largest, and a blocked QR decides, its triangular factor reduced by a
+/// second, column-pivoted one: diagonal entries below max(1e-13, 4 d eps) of the first count as zero.
 /// \param x [n, d]  \param scale s [n, 1] >= 0; 0 drops a row
 /// \cost O(n d^2 + d^3), about twice that in the doubtful case, where the last O(d^3) runs on the host
 template <DesignMatrix X> [[nodiscard]] row_space<dense_t<X>> make_row_space(const X& x, const dense_t<X>& scale) {
@@ -69,6 +69,7 @@ template <DesignMatrix X> [[nodiscard]] row_space<dense_t<X>> make_row_space(con
     space.column_scale = array::full(scale, d, 1, 1.0);
     return space;
   }
+  const double eps = machine_epsilon(scale);
   const E s = array::elementwise(scale);
   const M gram = array::weighted_gram(x, M(array::matrix(E(s * s))));
 
@@ -83,7 +84,7 @@ template <DesignMatrix X> [[nodiscard]] row_space<dense_t<X>> make_row_space(con
   const M scaled = array::scale_rows(half_scaled, space.column_scale);
   if (const cholesky_factor<M> factor = array::cholesky(scaled); factor.positive_definite) {
     const double ratio = 1.0 / (static_cast<double>(d) * detail::trace_of_inverse(factor));  // lambda_max <= d
-    if (ratio > 1e-9) {
+    if (ratio > std::max(1e-9, 1e4 * eps)) {
       space.rank = d;
       space.smallest_ratio = std::sqrt(ratio);
       return space;
@@ -98,8 +99,7 @@ template <DesignMatrix X> [[nodiscard]] row_space<dense_t<X>> make_row_space(con
                         Eigen::Map<const Eigen::VectorXd>(inverse_norm.data(), size).asDiagonal();
   const Eigen::ColPivHouseholderQR<host_matrix> pivoted(r);
   const Eigen::VectorXd pivot = pivoted.matrixQR().diagonal().cwiseAbs();
-  const double threshold =
-      std::max(1e-13, 4.0 * static_cast<double>(d) * std::numeric_limits<double>::epsilon()) * pivot[0];
+  const double threshold = std::max(1e-13, 4.0 * static_cast<double>(d) * eps) * pivot[0];
   Eigen::Index rank = 0;
   while (rank < size && pivot[rank] > threshold) ++rank;
   space.rank = rank;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <rto/array/linear_algebra.hpp>
+#include <rto/array/precision.hpp>
 #include <rto/preference/bradley_terry.hpp>
 #include <rto/preference/comparison.hpp>
 #include <rto/reward/nonnegative_combination.hpp>
@@ -58,7 +59,7 @@ template <DesignMatrix X>
   const E infinite = array::full_like(side, -std::numeric_limits<double>::infinity());
   const double least = -array::item(array::max_coeff(array::where_le(data.hard, zero, infinite, E(-side))));
   const double d = static_cast<double>(array::cols(objective.features()));
-  return least >= 8.0 * d * std::numeric_limits<double>::epsilon() * norm;
+  return least >= 8.0 * d * machine_epsilon(margin) * norm;
 }
 
 /// 1 / ||diag(c) x_i|| of the comparisons that matter, 0 for the others, in blocks of rows: separability does not see
@@ -92,7 +93,8 @@ template <DesignMatrix X>
   if (data.hard_count == 0) return true;
   const std::int64_t d = array::cols(objective.features());
   const bool full = space.rank == d;
-  if (space.rank == 0 || space.dropped_ratio > 1e-13) return false;
+  const double eps = machine_epsilon(margin);
+  if (space.rank == 0 || space.dropped_ratio > std::max(1e-13, 450 * eps)) return false;
   const E z = array::elementwise(margin);
   const E residual = objective.weight() * bradley_terry_residual(z, objective.label());
   const E inverse_norm =
@@ -109,7 +111,8 @@ template <DesignMatrix X>
   const cholesky_factor<M> factor = array::cholesky(gram);
   if (!factor.positive_definite) return false;
   const double smallest = 1.0 / trace_of_inverse(factor);  // of the squared singular values, a lower bound
-  if (!(smallest > 1e-10 * array::item(array::sum(array::elementwise(M(array::diagonal(gram))))))) return false;
+  if (!(smallest > std::max(1e-10, 1e4 * eps) * array::item(array::sum(array::elementwise(M(array::diagonal(gram)))))))
+    return false;
   M lambda = -1.0 * M(array::solve_lower_transposed(factor.lower, M(array::solve_lower(factor.lower, g))));
   lambda = full ? M(array::scale_rows(lambda, space.column_scale)) : M(array::product(space.basis, lambda));
   const M delta_margin = array::product(objective.features(), lambda);
@@ -124,7 +127,7 @@ template <DesignMatrix X>
   const double least = -array::item(array::max_coeff(array::where_le(data.hard, zero, infinite, E(-size))));
   const double total = array::item(array::sum(E(array::abs(u))));
   const double n = static_cast<double>(array::rows(objective.features()));
-  return slack >= 0.0 && least >= 32.0 * n * std::numeric_limits<double>::epsilon() * total / std::sqrt(smallest);
+  return slack >= 0.0 && least >= 32.0 * n * eps * total / std::sqrt(smallest);
 }
 
 /// Orthonormal basis [d, rank] of the range of an orthogonal projector. \cost O(d^3) on the host
@@ -177,7 +180,9 @@ template <DesignMatrix X>
   const E norm = array::sqrt(array::elementwise(M(array::row_squared_norms(projected))));
   // A hard row within the span of the soft ones has <v, x_i> = 0 for every v: it is not there.
   const E zero = array::full_like(norm, 0.0), one = array::full_like(norm, 1.0);
-  const E visible = data.hard * array::where_le(E(norm * data.inverse_norm), array::full_like(norm, 1e-11), zero, one);
+  const E visible =
+      data.hard * array::where_le(E(norm * data.inverse_norm),
+                                  array::full_like(norm, std::max(1e-11, 64 * machine_epsilon(projected))), zero, one);
   const auto count = static_cast<std::int64_t>(array::item(array::sum(visible)));
   if (count == 0) return {separability_verdict::not_separable, M{}};
   const M scale = array::matrix(E(data.sign * visible / array::where_le(norm, zero, one, norm)));

@@ -3,11 +3,11 @@
 
 #include <cmath>
 #include <cstdint>
-#include <limits>
 #include <vector>
 
 #include <rto/array/array.hpp>
 #include <rto/array/linear_algebra.hpp>
+#include <rto/array/precision.hpp>
 #include <rto/array/shape.hpp>
 #include <rto/mdp/token_mdp.hpp>
 #include <rto/reward/row_space.hpp>
@@ -42,7 +42,7 @@ requires TabularMdp<Mdp, F>
   const M advantage = evaluate_features(mdp, uniform, features).advantage;
 
   // A feature whose advantages vanish leaves rounding errors, which must not count as a direction.
-  const double rounding = 16 * std::numeric_limits<double>::epsilon() * static_cast<double>(mdp.horizon() * actions);
+  const double rounding = 16 * machine_epsilon(features) * static_cast<double>(mdp.horizon() * actions);
   std::vector<A> rows;
   const A rotated = array::transpose(A(array::elementwise(advantage)));
   for (std::int64_t k = 0; k < d; ++k) {

@@ -212,6 +212,20 @@ template <> struct array_traits<at::Tensor> {
     return detail::token_loss_natively<detail::value_formula>(value, old_value, target, mask, options, how);
   }
 
+  /// A number as the entries hold it, without a look at the device.
+  static double rounded(const tensor& like, double c) {
+    switch (like.scalar_type()) {
+      case at::kFloat:
+        return static_cast<double>(static_cast<float>(c));
+      case at::kBFloat16:
+        return static_cast<double>(static_cast<at::BFloat16>(static_cast<float>(c)));
+      case at::kHalf:
+        return static_cast<double>(static_cast<at::Half>(static_cast<float>(c)));
+      default:
+        return c;
+    }
+  }
+
   /// Throws std::invalid_argument unless both hold numbers of one type on one device: what another array type's
   /// operators would not compile with. An empty array goes with everything (its shape is checked elsewhere).
   static void require_same_kind(const char* function, const char* name_a, const tensor& a, const char* name_b,
@@ -242,17 +256,7 @@ template <> struct array_traits<at::Tensor> {
                                 (x.dim() == 1 ? ": a column is [n, 1]" : ""));
   }
   // A number rounded to the type of the entries (beyond its range: infinite), a tensor as it is.
-  static double entry(const tensor& like, double c) {
-    switch (like.scalar_type()) {
-      case at::kFloat:
-      case at::kBFloat16:
-        return static_cast<double>(static_cast<float>(c));
-      case at::kHalf:
-        return static_cast<double>(static_cast<at::Half>(static_cast<float>(c)));
-      default:
-        return c;
-    }
-  }
+  static double entry(const tensor& like, double c) { return rounded(like, c); }
   static const tensor& entry(const tensor&, const tensor& x) { return x; }
   // A number beside an array takes the type of that array, a mask's only where both choices are numbers.
   template <class X, class Y, class V>
