@@ -136,8 +136,14 @@ template <> struct array_traits<at::Tensor> {
   // --- LinearAlgebra
   static tensor product(const tensor& a, const tensor& b) { return at::mm(a, b); }
   static tensor transposed_product(const tensor& a, const tensor& b) { return at::mm(a.t(), b); }
-  static tensor gram(const tensor& x) { return mirrored(at::mm(x.t(), x)); }
+  static tensor gram(const tensor& x) {
+    if (by_stripes(x)) return sum_of_stripes(x, [](const tensor& part, std::int64_t) { return part; });
+    return mirrored(at::mm(x.t(), x));
+  }
   static tensor weighted_gram(const tensor& x, const tensor& w) {
+    if (by_stripes(x) && !detail::differentiated({w}))
+      return sum_of_stripes(
+          x, [&](const tensor& part, std::int64_t from) { return part * w.narrow(0, from, part.size(0)); });
     return mirrored(sum_over_blocks(x, [&](const tensor& part, std::int64_t from) {
       return at::mm(part.t(), part * w.narrow(0, from, part.size(0)));
     }));
@@ -301,6 +307,33 @@ template <> struct array_traits<at::Tensor> {
     for (std::int64_t from = block; from < n; from += block)
       total = total + part(x.narrow(0, from, std::min(block, n - from)), from);
     return total;
+  }
+  // Sums of x^T y on the CPU, y a stripe of x with its rows scaled: in place, by stripes of rows that stay in cache,
+  // and what a half of the columns has with the other half once. A GPU wants large products.
+  static bool by_stripes(const tensor& x) {
+    return x.device().is_cpu() && x.size(0) > 0 && x.size(1) > 0 && !detail::differentiated({x});
+  }
+  template <class F> static tensor sum_of_stripes(const tensor& x, F&& scaled) {
+    const std::int64_t n = x.size(0), d = x.size(1);
+    const std::int64_t stripe = std::max<std::int64_t>(256, (std::int64_t{1} << 16) / d);
+    const tensor total = at::zeros({d, d}, x.options());
+    for (std::int64_t from = 0; from < n; from += stripe) {
+      const tensor part = x.narrow(0, from, std::min(stripe, n - from));
+      add_symmetric_product(total, part, scaled(part, from));
+    }
+    return mirrored(total);
+  }
+  // total += a^T b on and below the diagonal, and in the blocks on it; a^T b is symmetric.
+  static void add_symmetric_product(const tensor& total, const tensor& a, const tensor& b) {
+    const std::int64_t d = a.size(1), half = d / 2, rest = d - half;
+    if (d <= 64) {
+      total.addmm_(a.t(), b);
+      return;
+    }
+    const auto block = [&](std::int64_t from, std::int64_t rows) { return total.narrow(0, from, rows); };
+    add_symmetric_product(block(0, half).narrow(1, 0, half), a.narrow(1, 0, half), b.narrow(1, 0, half));
+    block(half, rest).narrow(1, 0, half).addmm_(a.narrow(1, half, rest).t(), b.narrow(1, 0, half));
+    add_symmetric_product(block(half, rest).narrow(1, half, rest), a.narrow(1, half, rest), b.narrow(1, half, rest));
   }
   // Exactly symmetric, as a product of a matrix with its transpose is.
   static tensor mirrored(const tensor& s) { return at::tril(s) + at::tril(s, -1).t(); }
