@@ -7,6 +7,7 @@
 #include "fixtures.hpp"
 #include "llm/evaluation/answer_judge.hpp"
 #include "llm/evaluation/held_out_loss.hpp"
+#include "llm/evaluation/linear_answer_reward.hpp"
 #include "llm/evaluation/preference_accuracy.hpp"
 #include "llm/evaluation/run_page.hpp"
 #include "llm/evaluation/token_page.hpp"
@@ -133,6 +134,49 @@ TEST_CASE("the page shows every token in the colour of its reward, and no markup
   CHECK(page.find(R"(<span class="up" style="--a:0.70" title="+2.0000"> &lt;i&gt;</span>)") != std::string::npos);
   CHECK(page.find(R"(class="down")") != std::string::npos);
   CHECK(page.find("preferred, reward: +1.500") != std::string::npos);
+}
+
+TEST_CASE("the features of an answer are the sum of its tokens' hidden states, and of nothing else") {
+  for (const fixture& f : fixtures()) {
+    INFO(f.name());
+    const language_model m = f.model();
+    const std::vector<encoded_answer> answers = some_answers();
+    const at::Tensor features = answer_features(m, answers, 2);
+    REQUIRE(features.size(0) == 3);
+    const at::Tensor states = m.hidden_states(make_packed_rows(answers[0].ids)).to(at::kDouble);
+    const at::Tensor want = states.narrow(0, 3, 4).sum(0) / std::sqrt(static_cast<double>(m.config().hidden));
+    CHECK((features[0] - want).abs().max().item<double>() <= 1e-4);
+    CHECK((features - answer_features(m, answers, 3)).abs().max().item<double>() <= 1e-4);
+  }
+}
+
+TEST_CASE("the linear reward of comparisons finds the true direction, and its bonus is the norm off the reference") {
+  auto generator = at::make_generator<at::CPUGeneratorImpl>(3);
+  const at::Tensor theta = at::tensor({1.0, -1.0, 0.5}, at::kDouble).unsqueeze(1);
+  at::Tensor a = at::randn({400, 3}, generator, at::kDouble), b = at::randn({400, 3}, generator, at::kDouble);
+  const at::Tensor swap = ((a - b).matmul(theta) < 0).to(at::kDouble);  // the better one was chosen, always
+  const at::Tensor chosen = a + swap * (b - a), rejected = b + swap * (a - b);
+  const linear_answer_reward reward = fit_linear_answer_reward(chosen, rejected, {.bound = 5, .lambda = 2});
+  CHECK(reward.estimate.norm == Approx(5).epsilon(1e-6));  // separable: as long as it may be
+  CHECK((reward.estimate.theta / 5 - theta / theta.norm()).norm().item<double>() < 0.1);
+  const at::Tensor some = a.narrow(0, 0, 5), x = chosen - rejected;
+  const at::Tensor sigma = x.t().matmul(x) + 2 * at::eye(3, at::kDouble), off = some - reward.reference;
+  const at::Tensor bonus = (off.matmul(at::linalg_inv(sigma)) * off).sum(1).sqrt();
+  const std::vector<double> pessimistic = reward.rewards(some, 1.5), plain = reward.rewards(some, 0);
+  for (std::int64_t i = 0; i < 5; ++i) {
+    const auto k = static_cast<std::size_t>(i);
+    CHECK(plain[k] == Approx(some[i].matmul(reward.estimate.theta).item<double>()));
+    CHECK(pessimistic[k] == Approx(plain[k] - 1.5 * bonus[i].item<double>()));
+  }
+  const std::vector<calibration_group> groups = calibration(reward, chosen, rejected, 8);
+  REQUIRE(groups.size() == 8);
+  for (std::size_t g = 0; g < 8; ++g) {
+    CHECK(groups[g].pairs == 50);
+    if (g > 0) CHECK(groups[g].bonus > groups[g - 1].bonus);
+    CHECK(groups[g].accuracy.value > 0.85);
+  }
+  CHECK_THROWS_AS(fit_linear_answer_reward(a, b.narrow(0, 0, 3)), std::invalid_argument);
+  CHECK_THROWS_AS(calibration(reward, a.narrow(0, 0, 3), b.narrow(0, 0, 3), 8), std::invalid_argument);
 }
 
 TEST_CASE("the page of runs draws what was logged and tabulates evaluations, and refuses other files") {
