@@ -5,24 +5,21 @@
 #include <fstream>
 #include <random>
 
+#include "complaint.hpp"
 #include "llm/checkpoint/model_config.hpp"
-#include "sim/io/error.hpp"
 #include "sim/io/file.hpp"
+#include "sim/temporary_folder.hpp"
 #include "support/catch.hpp"
 
 using namespace rto::llm;
+using rto::llm::test::complaint;
 using rto::sim::user_error;
 namespace fs = std::filesystem;
 
 namespace {
 
-struct folder {
-  fs::path path = fs::temp_directory_path() / "rto_checkpoint_test";
-  folder() {
-    fs::remove_all(path);
-    fs::create_directories(path);
-  }
-  ~folder() { fs::remove_all(path); }
+struct folder : rto::test::temporary_folder {
+  const fs::path& path = temporary_folder::path();
   fs::path file(const std::string& name, const std::string& content) const {
     std::ofstream(path / name, std::ios::binary) << content;
     return path / name;
@@ -37,16 +34,6 @@ std::string length_of(std::uint64_t n) {
 
 std::string safetensors(const std::string& header, std::size_t data) {
   return length_of(header.size()) + header + std::string(data, '\0');
-}
-
-template <class F> std::string complaint(const F& f) {
-  try {
-    f();
-  } catch (const user_error& e) {
-    CHECK(std::string(e.what()).find('\n') == std::string::npos);
-    return e.what();
-  }
-  return "none";
 }
 
 std::string complaint_of(const folder& at, const std::string& content) {

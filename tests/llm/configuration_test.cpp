@@ -1,10 +1,9 @@
 #include "llm/cli/configuration.hpp"
 
-#include <filesystem>
 #include <fstream>
 
-#include "sim/io/error.hpp"
-#include "support/catch.hpp"
+#include "complaint.hpp"
+#include "sim/temporary_folder.hpp"
 
 using namespace rto::llm;
 
@@ -17,6 +16,8 @@ struct command {
   double beta = 0;
   bool resume = false;
 
+  rto::test::temporary_folder folder;
+
   command() {
     app.add_option("--learning-rate", learning_rate);
     app.add_option("--data", data);
@@ -25,18 +26,13 @@ struct command {
   }
 
   std::vector<std::string> unfold(const std::string& toml, std::vector<std::string> arguments = {}) {
-    const std::filesystem::path file = std::filesystem::temp_directory_path() / "rto_configuration_test.toml";
+    const std::filesystem::path file = folder / "run.toml";
     std::ofstream(file) << toml;
     arguments.insert(arguments.begin(), {"--config", file.string()});
     return unfold_configuration(app, arguments);
   }
   std::string complaint(const std::string& toml) {
-    try {
-      unfold(toml);
-    } catch (const rto::sim::user_error& e) {
-      return e.what();
-    }
-    return "none";
+    return rto::llm::test::complaint([&] { unfold(toml); });
   }
   void parse(std::vector<std::string> arguments) {
     std::reverse(arguments.begin(), arguments.end());

@@ -6,8 +6,8 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
-#include <functional>
 
+#include "complaint.hpp"
 #include "llm/training/run_checkpoint.hpp"
 #include "sim/io/error.hpp"
 #include "sim/io/file.hpp"
@@ -16,6 +16,7 @@
 #include "support/catch.hpp"
 
 using namespace rto::llm;
+using rto::llm::test::complaint;
 
 namespace {
 
@@ -96,15 +97,6 @@ std::string metrics_without_times(const std::filesystem::path& path) {
     all += row.dump() + "\n";
   }
   return all;
-}
-
-std::string complaint(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const rto::sim::user_error& e) {
-    return e.what();
-  }
-  return "none";
 }
 
 }  // namespace
