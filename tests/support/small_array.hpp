@@ -1,9 +1,10 @@
 #pragma once
 
-// A whole back end in sixty lines: an owning row-major array of doubles that serves all three tiers. It has the verbs
+// A whole back end, a line a verb: an owning row-major array of doubles that serves all three tiers. It has the verbs
 // of the seam and the operators, and nothing else: what compiles on it asks an array type for no more. Its kernels are
 // those of the Eigen traits; another library's would stand in their place.
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <type_traits>
@@ -85,31 +86,53 @@ template <> struct array_traits<test::small_array> {
   template <class... Y> static auto name(const A& x, const Y&... y) {                 \
     return result(array::name(plain(test::view(x).matrix()), matrix_argument(y)...)); \
   }
-  RTO_SMALL_VERB(exp)
-  RTO_SMALL_VERB(expm1)
-  RTO_SMALL_VERB(log)
-  RTO_SMALL_VERB(log1p)
-  RTO_SMALL_VERB(sqrt)
-  RTO_SMALL_VERB(abs) RTO_SMALL_VERB(sigmoid) RTO_SMALL_VERB(log_sigmoid) RTO_SMALL_VERB(clamp) RTO_SMALL_VERB(where_le)
-      RTO_SMALL_VERB(select) RTO_SMALL_VERB(stop_gradient) RTO_SMALL_VERB(full_like) RTO_SMALL_VERB(sum)
-          RTO_SMALL_VERB(item) RTO_SMALL_VERB(all_finite) RTO_SMALL_VERB(max_coeff) RTO_SMALL_VERB(min_coeff)
-              RTO_SMALL_VERB(row_sum) RTO_SMALL_VERB(row_max) RTO_SMALL_VERB(log_sum_exp)
-                  RTO_SMALL_VERB(broadcast_columns) RTO_SMALL_VERB(time_slice) RTO_SMALL_VERB(next_step)
-                      RTO_SMALL_VERB(reverse_time) RTO_SMALL_VERB(row_slice) RTO_SMALL_VERB(reshape)
-                          RTO_SMALL_VERB(transpose) RTO_SMALL_VERB(gather) RTO_SMALL_VERB(take) RTO_SMALL_VERB(full)
-                              RTO_SMALL_VERB(from_host) RTO_SMALL_MATRIX_VERB(product)
-                                  RTO_SMALL_MATRIX_VERB(transposed_product) RTO_SMALL_MATRIX_VERB(gram)
-                                      RTO_SMALL_MATRIX_VERB(weighted_gram) RTO_SMALL_MATRIX_VERB(row_squared_norms)
-                                          RTO_SMALL_MATRIX_VERB(scale_rows) RTO_SMALL_MATRIX_VERB(triangular_factor)
-                                              RTO_SMALL_MATRIX_VERB(diagonal) RTO_SMALL_MATRIX_VERB(add_to_diagonal)
-                                                  RTO_SMALL_MATRIX_VERB(solve_lower)
-                                                      RTO_SMALL_MATRIX_VERB(solve_lower_transposed)
+  RTO_SMALL_VERB(exp);
+  RTO_SMALL_VERB(expm1);
+  RTO_SMALL_VERB(log);
+  RTO_SMALL_VERB(log1p);
+  RTO_SMALL_VERB(sqrt);
+  RTO_SMALL_VERB(abs);
+  RTO_SMALL_VERB(sigmoid);
+  RTO_SMALL_VERB(log_sigmoid);
+  RTO_SMALL_VERB(clamp);
+  RTO_SMALL_VERB(where_le);
+  RTO_SMALL_VERB(select);
+  RTO_SMALL_VERB(stop_gradient);
+  RTO_SMALL_VERB(full_like);
+  RTO_SMALL_VERB(sum);
+  RTO_SMALL_VERB(item);
+  RTO_SMALL_VERB(all_finite);
+  RTO_SMALL_VERB(max_coeff);
+  RTO_SMALL_VERB(min_coeff);
+  RTO_SMALL_VERB(row_sum);
+  RTO_SMALL_VERB(row_max);
+  RTO_SMALL_VERB(log_sum_exp);
+  RTO_SMALL_VERB(broadcast_columns);
+  RTO_SMALL_VERB(time_slice);
+  RTO_SMALL_VERB(next_step);
+  RTO_SMALL_VERB(reverse_time);
+  RTO_SMALL_VERB(row_slice);
+  RTO_SMALL_VERB(reshape);
+  RTO_SMALL_VERB(transpose);
+  RTO_SMALL_VERB(gather);
+  RTO_SMALL_VERB(take);
+  RTO_SMALL_VERB(full);
+  RTO_SMALL_VERB(from_host);
+  RTO_SMALL_MATRIX_VERB(product);
+  RTO_SMALL_MATRIX_VERB(transposed_product);
+  RTO_SMALL_MATRIX_VERB(gram);
+  RTO_SMALL_MATRIX_VERB(weighted_gram);
+  RTO_SMALL_MATRIX_VERB(row_squared_norms);
+  RTO_SMALL_MATRIX_VERB(scale_rows);
+  RTO_SMALL_MATRIX_VERB(triangular_factor);
+  RTO_SMALL_MATRIX_VERB(diagonal);
+  RTO_SMALL_MATRIX_VERB(add_to_diagonal);
+  RTO_SMALL_MATRIX_VERB(solve_lower);
+  RTO_SMALL_MATRIX_VERB(solve_lower_transposed);
 #undef RTO_SMALL_VERB
 #undef RTO_SMALL_MATRIX_VERB
 
-                                                          static std::int64_t rows(const A& x) {
-    return x.rows;
-  }
+  static std::int64_t rows(const A& x) { return x.rows; }
   static std::int64_t cols(const A& x) { return x.cols; }
   static void assign(A& out, const A& x) { out = x; }
   static A linear_recurrence(const A& b, const A& a) {
