@@ -36,6 +36,7 @@
 #include <rto/reward/differentiable_reward_mle.hpp>
 #include <rto/reward/implicit_reward.hpp>
 #include <rto/reward/inference.hpp>
+#include <rto/reward/length_reward.hpp>
 #include <rto/reward/likelihood_confidence_set.hpp>
 #include <rto/reward/linear_reward.hpp>
 #include <rto/reward/nonnegative_combination.hpp>
@@ -50,6 +51,7 @@
 #include <rto/reward/tanh_network.hpp>
 #include <rto/reward/token_reward.hpp>
 #include <rto/reward/token_reward_recipe.hpp>
+#include <rto/reward/token_reward_statistics.hpp>
 
 #include <rto/planning/delayed_reward.hpp>
 #include <rto/planning/depth_first_planning.hpp>
@@ -114,6 +116,8 @@
 #include <rto/theory/suboptimality.hpp>
 
 #include <rto/algorithm/differentiable_reward_planning.hpp>
+#include <rto/algorithm/group_policy_step.hpp>
+#include <rto/algorithm/kl_controller.hpp>
 #include <rto/algorithm/pessimistic_reward_planning.hpp>
 #include <rto/algorithm/pessimistic_value.hpp>
 #include <rto/algorithm/reward_class_pessimism.hpp>

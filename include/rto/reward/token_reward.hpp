@@ -2,8 +2,11 @@
 // What a recipe is, and the named ones, are in token_reward_recipe.hpp.
 #pragma once
 
+#include <concepts>
 #include <stdexcept>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <rto/array/array.hpp>
 #include <rto/array/mask.hpp>
@@ -13,6 +16,13 @@
 #include <rto/reward/token_reward_recipe.hpp>
 
 namespace rto {
+
+/// A component of the reward that a caller brings, coefficient and sign included: a length penalty, a rule, a program's
+/// verdict.
+template <Array A> struct named_reward {
+  std::string name;
+  A value;  // [batch, time], reward units; never read in the padding
+};
 
 /// What the terms are computed from; what a recipe does not use may stay empty.
 template <Array A> struct token_reward_inputs {
@@ -24,15 +34,17 @@ template <Array A> struct token_reward_inputs {
   A score;            // [batch, time], reward units
   A segment_end =
       A();  // [batch, time], 1 at the last token of each segment, else 0; the last valid token always is one
+  std::vector<named_reward<A>> further = {};  // added as they are
 };
 
-/// The four terms, signs included; each [batch, time], 0 in the padding and where the recipe leaves it out. Their sums
-/// and shares are what a training run should log.
+/// The terms, signs included; each [batch, time], 0 in the padding and where the recipe leaves it out. Their sums and
+/// shares are what a training run should log (token_reward_statistics.hpp).
 template <Array A> struct token_reward_terms {
   A implicit;
   A sequence;
   A score;
   A kl;
+  std::vector<named_reward<A>> further = {};
 };
 
 /// Checks the contracts on entries: a prefix mask, finite values at valid tokens in every input that is there.
@@ -50,6 +62,10 @@ template <Array A> void validate(const token_reward_inputs<A>& in) {
   check("log_dpo", in.log_dpo);
   check("score", in.score);
   check("segment_end", in.segment_end);
+  for (const named_reward<A>& f : in.further) {
+    require_same_shape(name, "mask", in.mask, f.name.c_str(), f.value);
+    require_finite(name, f.name.c_str(), f.value, in.mask);
+  }
   if (array::rows(in.segment_end) != 0) {
     const A ends = array::select(in.mask, in.segment_end, 0.0);
     if (array::item(array::sum(array::abs(ends * (ends - 1.0)))) != 0)
@@ -60,10 +76,11 @@ template <Array A> void validate(const token_reward_inputs<A>& in) {
   require_finite(name, "sequence_reward", in.sequence_reward, A(array::time_slice(in.mask, 0, 1)));
 }
 
-/// The four terms of a recipe, written into `out`. All inputs are constants for differentiation.
+/// The four terms of a recipe, and the further ones without their padding, written into `out`. All inputs are constants
+/// for differentiation.
 ///
 /// \source docs/mathematics.md 13.4 (all rows) and 13.5.5 (shaping)
-/// \param out [batch, time] each, must not overlap the inputs
+/// \param out [batch, time] each, must not overlap the inputs; views take no further terms
 /// \throws std::invalid_argument where an input that the recipe needs is absent or of another shape; std::domain_error
 ///   where a coefficient or clip is out of its domain
 /// \cost O(batch time)
@@ -130,6 +147,11 @@ void token_reward_components(const token_reward_inputs<A>& in, const token_rewar
                           0.0));
   else
     zero(out.kl);
+  if constexpr (std::same_as<Out, A>) {  // views of somebody's arrays have no place for further ones
+    out.further.clear();
+    for (const named_reward<A>& f : in.further)
+      out.further.push_back({f.name, select(in.mask, stop_gradient(need(f.name.c_str(), f.value)), 0.0)});
+  }
 }
 
 /// The same, returned.
@@ -141,9 +163,10 @@ template <Array A>
   return terms;
 }
 
-/// The sum of the four terms. \param out [batch, time], reward units, 0 in the padding
+/// The sum of the terms. \param out [batch, time], reward units, 0 in the padding
 template <Array A, class Out> void total_reward(const token_reward_terms<A>& t, Out&& out) {
   array::assign(out, t.implicit + t.sequence + t.score + t.kl);
+  for (const named_reward<A>& f : t.further) array::assign(out, out + f.value);
 }
 
 /// The same, returned.
@@ -153,7 +176,7 @@ template <Array A> [[nodiscard]] value_t<A> total_reward(const token_reward_term
   return out;
 }
 
-/// The token rewards: the sum of the four terms of a recipe. \returns [batch, time], reward units, 0 in the padding
+/// The token rewards: the sum of the terms of a recipe. \returns [batch, time], reward units, 0 in the padding
 template <Array A> [[nodiscard]] A token_reward(const token_reward_inputs<A>& in, const token_reward_recipe& recipe) {
   return total_reward(token_reward_components(in, recipe));
 }

@@ -3,7 +3,6 @@
 
 #include <iostream>
 #include <memory>
-#include <set>
 
 #include "llm/cli/generate_options.hpp"
 #include "llm/cli/reward_options.hpp"
@@ -21,21 +20,6 @@ namespace {
 
 using sim::ordered_json;
 using sim::user_error;
-
-/// Whatever ends a text by the model's and the tokenizer's files.
-std::vector<token_id> end_tokens(const std::filesystem::path& folder, const model_config& config, const tokenizer& t) {
-  std::set<token_id> all(config.end_tokens.begin(), config.end_tokens.end());
-  if (t.eos()) all.insert(*t.eos());
-  const std::filesystem::path file = folder / "generation_config.json";
-  if (std::filesystem::exists(file)) {
-    const sim::json generation = sim::read_json(file);
-    const auto eos = generation.is_object() ? generation.find("eos_token_id") : generation.end();
-    if (eos != generation.end())
-      for (const sim::json& id : eos->is_array() ? *eos : sim::json::array({*eos}))
-        if (id.is_number_integer()) all.insert(id.get<token_id>());
-  }
-  return {all.begin(), all.end()};
-}
 
 class session {
  public:

@@ -50,7 +50,7 @@ std::optional<Estimates> estimate_token_advantages_natively(const Batch& batch, 
   const at::Tensor& mask = in.mask;
   const auto absent = [](const at::Tensor& x) { return !x.defined() || x.numel() == 0; };
   if (!is_native(mask) || !is_native_like(mask, in.log_policy) || !is_native_like(mask, batch.value) ||
-      differentiated({mask, batch.value}))
+      differentiated({mask, batch.value}) || !in.further.empty())
     return std::nullopt;
   for (const at::Tensor* x : {&in.log_reference, &in.log_dpo, &in.score, &in.segment_end})
     if (!absent(*x) && !is_native_like(mask, *x)) return std::nullopt;
