@@ -191,7 +191,7 @@ struct array_traits<D> {
     }
     if (steps == 0) return;
     // A factor that is a number or in memory is read where it is, another computed first, for a block at a time.
-    constexpr bool ready = Eigen::internal::evaluator<C>::CoeffReadCost <= Eigen::NumTraits<scalar>::ReadCost;
+    constexpr bool ready = int(Eigen::internal::evaluator<C>::CoeffReadCost) <= int(Eigen::NumTraits<scalar>::ReadCost);
     eigen_array<scalar> computed(ready ? 0 : std::min(block, n), ready ? 0 : steps);
     for (Eigen::Index i = 0; i < n; i += block) {
       const Eigen::Index m = std::min(block, n - i);
