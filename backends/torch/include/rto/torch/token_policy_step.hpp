@@ -37,6 +37,11 @@ template <class F> void for_row_blocks(std::int64_t rows, std::int64_t cols, F&&
   return static_cast<std::size_t>((rows + step - 1) / step);
 }
 
+/// The one entry of a tensor in the memory of the CPU: no wait for a device, as `item` may be.
+template <class S> [[nodiscard]] S number_of(const at::Tensor& x) {
+  return *x.to(at::kCPU, c10::CppTypeToScalarType<S>::value).template const_data_ptr<S>();
+}
+
 [[nodiscard]] inline bool differentiated(std::initializer_list<at::Tensor> tensors) {
   return at::GradMode::is_enabled() &&
          std::any_of(tensors.begin(), tensors.end(), [](const at::Tensor& x) { return x.requires_grad(); });
@@ -105,8 +110,8 @@ std::optional<Estimates> estimate_token_advantages_natively(const Batch& batch, 
   if (!options.whitening) return all;
   AT_DISPATCH_FLOATING_TYPES(mask.scalar_type(), "rto::whiten", [&] {
     const auto& raw = all.raw_advantage;
-    const masked_moments<scalar_t> m{raw.count.template item<scalar_t>(), raw.mean.template item<scalar_t>(),
-                                     raw.squared_deviations.template item<scalar_t>()};
+    const masked_moments<scalar_t> m{number_of<scalar_t>(raw.count), number_of<scalar_t>(raw.mean),
+                                     number_of<scalar_t>(raw.squared_deviations)};
     for_row_blocks(rows, time, [&](std::int64_t, std::int64_t from, std::int64_t to) {
       auto advantage = writable_rows_of<scalar_t>(all.targets.advantage, from, to);
       rto::whiten(advantage, rows_of<scalar_t>(from_mask, from, to), m, *options.whitening, advantage);
@@ -157,7 +162,7 @@ template <class Formula> struct token_loss_function : ::torch::autograd::Functio
   static at::Tensor differentiate(const at::Tensor& x, const constants& c, const at::Tensor& slope) {
     at::Tensor gradient = at::empty({x.size(0), x.size(1)}, x.options());
     AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "rto::token_loss", [&] {
-      const auto factor = slope.item<scalar_t>();
+      const auto factor = number_of<scalar_t>(slope);
       for_row_blocks(x.size(0), x.size(1), [&](std::int64_t, std::int64_t from, std::int64_t to) {
         const auto part = [&](const at::Tensor& t) { return rows_of<scalar_t>(t, from, to); };
         auto out = writable_rows_of<scalar_t>(gradient, from, to);
