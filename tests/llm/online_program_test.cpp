@@ -1,16 +1,16 @@
 // rto-llm ppo, dppo, rto and tppo as a user runs them.
 #include <torch/torch.h>
 
+#include <chrono>
 #include <fstream>
 #include <map>
+#include <thread>
 
 #include "llm/model/language_model.hpp"
-#include "online_program.hpp"
-#include "sim/temporary_folder.hpp"
-#include "support/catch.hpp"
+#include "training_run.hpp"
 
 using namespace rto::llm;
-using namespace rto::llm::test::online;
+using namespace rto::llm::test;
 using rto::sim::json;
 using rto::test::temporary_folder;
 
@@ -80,7 +80,7 @@ TEST_CASE("each command trains by each of its recipes and leaves a policy that l
           all.erase(all.begin() + static_cast<std::ptrdiff_t>(k), all.begin() + static_cast<std::ptrdiff_t>(k) + 2);
           break;
         }
-    const ended done = run(all + extra, folder.path());
+    const ended done = run(all + extra);
     INFO(command << " " << to << "\n" << done.output);
     REQUIRE(done.status == 0);
     const std::vector<json> rows = metrics(folder / to);
@@ -109,8 +109,7 @@ TEST_CASE("RLOO, GRPO and ReMax train without a critic") {
     words all = short_run("ppo", *model, folder, baseline);
     all.resize(all.size() - 2);  // no critic, no learning rate of one
     const ended done = run(
-        all + words{"--reward", sibling(*model, "_rm").string(), "--baseline", baseline, "--answers-per-prompt", "4"},
-        folder.path());
+        all + words{"--reward", sibling(*model, "_rm").string(), "--baseline", baseline, "--answers-per-prompt", "4"});
     INFO(done.output);
     REQUIRE(done.status == 0);
     CHECK(metrics(folder / baseline).size() == 3);
@@ -134,7 +133,7 @@ TEST_CASE("an online run that is killed at any point and gone on with ends bit f
                        "--schedule",     "cosine",
                        "--warmup-ratio", "0.1"};
   };
-  REQUIRE(run(command("whole"), folder.path()).status == 0);
+  REQUIRE(run(command("whole")).status == 0);
   std::size_t kills = 0;
   // Some time after the line of an iteration: in the rollout, the scoring, the updates, the checkpoint of the next.
   for (const auto& [at, milliseconds] : {std::pair{1U, 0}, {4U, 15}, {7U, 40}, {12U, 80}, {15U, 120}}) {
@@ -150,7 +149,7 @@ TEST_CASE("an online run that is killed at any point and gone on with ends bit f
     ++kills;
   }
   CHECK(kills >= 3);
-  const ended last = run(command("parts") + words{"--resume"}, folder.path());
+  const ended last = run(command("parts") + words{"--resume"});
   INFO(last.output);
   REQUIRE(last.status == 0);
   for (const char* file :
@@ -165,7 +164,7 @@ TEST_CASE("an online run that is killed at any point and gone on with ends bit f
   words other = command("parts") + words{"--resume"};
   for (std::size_t k = 1; k + 1 < other.size(); ++k)
     if (other[k] == "--kl-target") other[k + 1] = "0.3";
-  const ended refused = run(other, folder.path());
+  const ended refused = run(other);
   CHECK(refused.status == 2);
   CHECK_THAT(refused.output, rto::test::ContainsSubstring("kl_target = 0.2"));
 }
@@ -177,7 +176,7 @@ TEST_CASE("a program can give rewards, and one that fails or answers wrongly is 
   const words base = short_run("ppo", *model, folder, "out") + words{"--reward", sibling(*model, "_rm").string()};
   const auto with = [&](const std::string& program) {
     std::filesystem::remove_all(folder / "out");
-    return run(base + words{"--reward-program", program}, folder.path());
+    return run(base + words{"--reward-program", program});
   };
   const ended done = with(R"(sed 's/.*/{"reward": 2.5}/')");
   INFO(done.output);
@@ -217,13 +216,13 @@ TEST_CASE("online options that exclude each other, do nothing or miss a model ar
     if (message == "context is")
       for (std::size_t k = 1; k + 1 < all.size(); ++k)
         if (all[k] == "--max-new-tokens") all[k + 1] = "4096";
-    const ended e = run(all + extra, folder.path());
+    const ended e = run(all + extra);
     INFO(message << ": " << e.output);
     CHECK(e.status == 2);
     CHECK_THAT(e.output, rto::test::ContainsSubstring(message));
     CHECK_FALSE(std::filesystem::exists(folder / "out"));
   }
-  const ended dry = run(base + words{"--dry-run"}, folder.path());
+  const ended dry = run(base + words{"--dry-run"});
   CHECK(dry.status == 0);
   for (const char* part : {"3 of 16 answers", "policy, gradients, moments", "DPO model", "keys and values", "in all"})
     CHECK_THAT(dry.output, rto::test::ContainsSubstring(part));

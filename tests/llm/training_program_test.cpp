@@ -1,50 +1,19 @@
 // The program's training commands as a user runs them: trained, stopped, killed, gone on with.
 #include <torch/torch.h>
 
-#include <chrono>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <iostream>
 #include <map>
-#include <thread>
 
 #include "llm/model/lora.hpp"
-#include "program.hpp"
+#include "training_run.hpp"
 
 using namespace rto::llm;
 using namespace rto::llm::test;
 using rto::sim::json;
-using rto::sim::read_file;
 using rto::test::temporary_folder;
 
 namespace {
-
-using std::filesystem::path;
-
-std::optional<path> tiny_model() {
-  const char* shared = std::getenv("RTO_SHARED");
-  if (shared != nullptr) return path(shared) / "llm" / "models" / "neox";
-  std::cout << "SKIPPED: training by the program, as RTO_SHARED is not set\n";
-  return std::nullopt;
-}
-
-std::vector<json> metrics(const path& folder) {
-  std::vector<json> rows;
-  std::ifstream file(folder / "metrics.jsonl");
-  for (std::string line; std::getline(file, line);)
-    if (const json row = json::parse(line, nullptr, false); row.is_object()) rows.push_back(row);
-  return rows;
-}
-
-// Waits until so many steps are done; false where the program ended before.
-bool wait_for_step(process& p, const path& folder, std::size_t steps) {
-  while (p.running()) {
-    if (metrics(folder).size() >= steps) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(2));
-  }
-  return false;
-}
 
 // A preference that can be learnt: good answers are made of one letter, bad ones of another.
 void write_pairs(const path& file, std::size_t count, char good = 'a', char bad = 'z') {
@@ -69,8 +38,6 @@ void write_completions(const path& file, std::size_t count) {
                .dump()
         << "\n";
 }
-
-bool same_bytes(const path& one, const path& other) { return read_file(one) == read_file(other); }
 
 }  // namespace
 

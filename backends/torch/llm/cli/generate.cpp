@@ -9,6 +9,7 @@
 #include "llm/cli/training_options.hpp"
 #include "llm/evaluation/answer_judge.hpp"
 #include "llm/evaluation/sampling_difference.hpp"
+#include "llm/generation/end_tokens.hpp"
 #include "llm/generation/stop_strings.hpp"
 #include "llm/model/lora.hpp"
 #include "sim/io/error.hpp"

@@ -1,11 +1,12 @@
 #include "llm/generation/generate.hpp"
 
-#include <ATen/Parallel.h>
 #include <fmt/format.h>
 #include <torch/torch.h>
 
 #include <algorithm>
 #include <stdexcept>
+
+#include <rto/torch/for_blocks.hpp>
 
 namespace rto::llm {
 namespace {
@@ -103,7 +104,7 @@ class generator {
     float* const data = logits.mutable_data_ptr<float>();
     const auto vocabulary = static_cast<std::size_t>(logits.size(1));
     std::vector<sampled_token> chosen(rows.size());
-    at::parallel_for(0, static_cast<std::int64_t>(rows.size()), 1, [&](std::int64_t from, std::int64_t to) {
+    detail::for_ranges(static_cast<std::int64_t>(rows.size()), 1, [&](std::int64_t from, std::int64_t to) {
       for (auto i = static_cast<std::size_t>(from); i < static_cast<std::size_t>(to); ++i) {
         const std::size_t p = rows[i].prompt;
         const token_ids& answer = answers_[p].tokens;

@@ -1,12 +1,14 @@
 #include "llm/model/cached_attention_cpu.hpp"
 
-#include <ATen/Parallel.h>
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <stdexcept>
 #include <vector>
+
+#include <rto/torch/for_blocks.hpp>
 
 #include "llm/model/cpu_kernels.hpp"
 
@@ -24,7 +26,9 @@ at::Tensor cached_attention_cpu(const at::Tensor& queries, const cache_places& p
                    *const v = values.const_data_ptr<T>();
     T* const o = out.mutable_data_ptr<T>();
     const std::int64_t by_token = queries.stride(0), by_head = queries.stride(1);
-    at::parallel_for(0, tokens * heads, 4, [&](std::int64_t from, std::int64_t to) {
+    // A range is worth a thread: some ten thousand products at the least.
+    const std::int64_t grain = std::max<std::int64_t>(4, 32768 / (capacity * size));
+    detail::for_ranges(tokens * heads, grain, [&](std::int64_t from, std::int64_t to) {
       std::vector<float> scratch(static_cast<std::size_t>(2 * size + capacity));
       for (std::int64_t i = from; i < to; ++i) {
         const std::int64_t t = i / heads, h = i % heads, place = slot[t] * slot_stride + (h / shared) * capacity * size;

@@ -1,11 +1,13 @@
 #include "llm/model/rotary.hpp"
 
 #include <ATen/Dispatch.h>
-#include <ATen/Parallel.h>
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
+
+#include <rto/torch/for_blocks.hpp>
 
 namespace rto::llm {
 namespace {
@@ -35,10 +37,10 @@ void turn(const at::Tensor& x, const at::Tensor& cosine, const at::Tensor& sine,
     const float *c = cosine.const_data_ptr<float>(), *s = sine.const_data_ptr<float>();
     AT_DISPATCH_FLOATING_TYPES_AND2(at::kHalf, at::kBFloat16, x.scalar_type(), "rotate", [&] {
       scalar_t* const data = x.mutable_data_ptr<scalar_t>();
-      at::parallel_for(0, tokens, std::max<std::int64_t>(1, 32768 / (layout.vectors() * layout.head_size)),
-                       [&](std::int64_t from, std::int64_t to) {
-                         turn_rows(data, c, s, layout, half, back ? -1.0F : 1.0F, from, to);
-                       });
+      detail::for_ranges(tokens, std::max<std::int64_t>(1, 32768 / (layout.vectors() * layout.head_size)),
+                         [&](std::int64_t from, std::int64_t to) {
+                           turn_rows(data, c, s, layout, half, back ? -1.0F : 1.0F, from, to);
+                         });
     });
     return;
   }
