@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <ATen/TensorIterator.h>
 
 namespace rto::detail {
