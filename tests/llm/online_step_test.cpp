@@ -54,7 +54,7 @@ std::vector<named_recipe> recipes(const json& ppo) {
 }
 
 // The batch of the fixture: log pi_old and V_old are given, the other scores are the models' own.
-rto::token_batch<at::Tensor> given_batch(const json& ppo, const answer_scorer& scorer) {
+rto::token_batch<at::Tensor> given_batch(const json& ppo, const rollout_scorer& scorer) {
   rto::token_batch<at::Tensor> batch;
   batch.reward.mask = scorer.mask(at::kCPU);
   batch.reward.log_policy = ragged(ppo.at("logp_old"));
@@ -85,7 +85,7 @@ TEST_CASE("answers are scored as transformers scores them, whatever the size of 
     const json& ppo = f.expected.at("ppo");
     const std::vector<encoded_answer> answers = answers_of(ppo);
     for (const std::size_t pass : {1U, 3U, 8U}) {
-      const answer_scorer scorer(answers, pass, 1);
+      const rollout_scorer scorer(answers, pass, 1);
       check_near(scorer.log_probabilities(f.model()), ragged(ppo.at("logp")), 1e-5);
       check_near(scorer.log_probabilities_and_entropy(f.model()).log_probability, ragged(ppo.at("logp")), 1e-5);
       check_near(scorer.log_probabilities(f.model("ref")), ragged(ppo.at("logp_ref")), 1e-5);
@@ -111,7 +111,7 @@ TEST_CASE("logits are divided by the temperature") {
     const at::NoGradGuard no_gradients;
     const at::Tensor logits = model.logits(model.hidden_states(batch.rows).index_select(0, batch.from)) / 0.7;
     const at::Tensor want = padded(at::log_softmax(logits, 1).gather(1, batch.targets.unsqueeze(1)).squeeze(1), batch);
-    check_near(answer_scorer(answers, 2, 0.7).log_probabilities(model), want, 1e-5);
+    check_near(rollout_scorer(answers, 2, 0.7).log_probabilities(model), want, 1e-5);
     break;
   }
 }
@@ -121,7 +121,7 @@ TEST_CASE("token rewards, advantages, whitening, losses, their gradients: as giv
     INFO(f.name());
     const json& ppo = f.expected.at("ppo");
     const std::vector<encoded_answer> answers = answers_of(ppo);
-    const answer_scorer scorer(answers, 4, 1);
+    const rollout_scorer scorer(answers, 4, 1);
     const rto::token_batch<at::Tensor> batch = given_batch(ppo, scorer);
     CHECK_NOTHROW(validate(batch));
     language_model policy = f.model(), critic = f.model("rm");

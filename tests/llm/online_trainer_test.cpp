@@ -179,7 +179,7 @@ TEST_CASE("a policy that is not the one that was scored is an error at the first
   const online_options o = options();
   policy_updater updater(cast.policy, &cast.critic, o.update);
   const rollout sampled = sample_rollout(cast.policy, world.prompts, 4, o.generation);
-  const answer_scorer scorer(sampled.answers, 4, 1);
+  const rollout_scorer scorer(sampled.answers, 4, 1);
   rto::token_batch<at::Tensor> batch;
   batch.reward.mask = scorer.mask(at::kCPU);
   batch.reward.log_policy = scorer.log_probabilities(cast.policy);

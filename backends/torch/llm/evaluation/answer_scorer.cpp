@@ -2,11 +2,10 @@
 
 #include <ATen/ATen.h>
 
-#include <algorithm>
-
 #include <rto/reward/implicit_reward.hpp>
 #include <rto/torch/array.hpp>
 
+#include "llm/training/answer_parts.hpp"
 #include "llm/training/reference_scores.hpp"
 #include "llm/training/reward_objective.hpp"
 
@@ -24,13 +23,10 @@ answer_scorer reward_model_scorer(const language_model& model, std::size_t batch
   return [&model, batch](std::span<const encoded_answer> answers) {
     const at::NoGradGuard no_gradients;
     std::vector<double> rewards;
-    for (std::size_t from = 0; from < answers.size(); from += batch) {
-      std::vector<token_ids> texts;
-      for (const encoded_answer& a : answers.subspan(from, std::min(batch, answers.size() - from)))
-        texts.push_back(a.ids);
-      const std::vector<double> part = values_of(text_rewards(model, texts));
-      rewards.insert(rewards.end(), part.begin(), part.end());
-    }
+    for_each_part(answers, batch, [&](std::span<const encoded_answer> part) {
+      const std::vector<double> of_part = values_of(text_rewards(model, texts_of(part)));
+      rewards.insert(rewards.end(), of_part.begin(), of_part.end());
+    });
     return rewards;
   };
 }

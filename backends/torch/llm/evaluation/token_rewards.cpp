@@ -2,21 +2,14 @@
 
 #include <ATen/ATen.h>
 
-#include <algorithm>
-
 #include <rto/reward/implicit_reward.hpp>
 #include <rto/torch/array.hpp>
 
 #include "llm/training/answer_batch.hpp"
+#include "llm/training/answer_parts.hpp"
 
 namespace rto::llm {
 namespace {
-
-template <class Part> void for_each_part(std::span<const encoded_answer> answers, std::size_t batch, const Part& part) {
-  const at::NoGradGuard no_gradients;
-  for (std::size_t from = 0; from < answers.size(); from += batch)
-    part(answers.subspan(from, std::min(batch, answers.size() - from)));
-}
 
 std::vector<double> first_of(const at::Tensor& row, std::int64_t count) {
   const at::Tensor part = row.narrow(0, 0, count).to(at::kDouble).contiguous();
@@ -27,6 +20,7 @@ std::vector<double> first_of(const at::Tensor& row, std::int64_t count) {
 
 token_reward_rows implicit_token_rewards(const language_model& policy, const language_model& reference,
                                          std::span<const encoded_answer> answers, double beta, std::size_t batch) {
+  const at::NoGradGuard no_gradients;
   token_reward_rows rows;
   for_each_part(answers, batch, [&](std::span<const encoded_answer> part) {
     const answer_batch rows_of_part = make_answer_batch(part, policy.device());
@@ -41,11 +35,10 @@ token_reward_rows implicit_token_rewards(const language_model& policy, const lan
 
 token_reward_rows score_increments(const language_model& model, std::span<const encoded_answer> answers,
                                    std::size_t batch) {
+  const at::NoGradGuard no_gradients;
   token_reward_rows rows;
   for_each_part(answers, batch, [&](std::span<const encoded_answer> part) {
-    std::vector<token_ids> texts;
-    for (const encoded_answer& a : part) texts.push_back(a.ids);
-    const packed_rows packed = make_packed_rows(texts, model.device());
+    const packed_rows packed = make_packed_rows(texts_of(part), model.device());
     const at::Tensor scores = model.scores(model.hidden_states(packed)).to(at::kCPU, at::kDouble).contiguous();
     const double* score = scores.const_data_ptr<double>();
     for (const encoded_answer& a : part) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "llm/training/answer_parts.hpp"
 #include "llm/training/reward_objective.hpp"
 
 namespace rto::llm {
@@ -13,12 +14,6 @@ head_input states_at(const language_model& model, const answer_batch& batch, dou
   head_input states = predicting_states(model, batch, recompute);
   if (temperature != 1) states.hidden = states.hidden / temperature;
   return states;
-}
-
-std::vector<token_ids> texts_of(std::span<const encoded_answer> answers) {
-  std::vector<token_ids> texts;
-  for (const encoded_answer& a : answers) texts.push_back(a.ids);
-  return texts;
 }
 
 }  // namespace
@@ -39,36 +34,36 @@ at::Tensor widened(const at::Tensor& x, std::int64_t time) {
   return x.size(1) == time ? x : at::constant_pad_nd(x, {0, time - x.size(1)});
 }
 
-answer_scorer::answer_scorer(std::span<const encoded_answer> answers, std::size_t micro_batch, double temperature)
+rollout_scorer::rollout_scorer(std::span<const encoded_answer> answers, std::size_t micro_batch, double temperature)
     : answers_(answers), micro_batch_(micro_batch), temperature_(temperature) {
   if (answers.empty() || micro_batch == 0)
-    throw std::invalid_argument("rto::answer_scorer: at least one answer and one a pass");
+    throw std::invalid_argument("rto::rollout_scorer: at least one answer and one a pass");
   for (const encoded_answer& a : answers)
     longest_ = std::max(longest_, static_cast<std::int64_t>(a.ids.size()) - a.prompt_length);
 }
 
-template <class Score> at::Tensor answer_scorer::gather(const Score& of) const {
+template <class Score> at::Tensor rollout_scorer::gather(const Score& of) const {
   const at::NoGradGuard no_gradients;
   std::vector<at::Tensor> parts;
-  for (std::size_t from = 0; from < answers_.size(); from += micro_batch_)
-    parts.push_back(widened(of(answers_.subspan(from, std::min(micro_batch_, answers_.size() - from))), longest_));
+  for_each_part(answers_, micro_batch_,
+                [&](std::span<const encoded_answer> part) { parts.push_back(widened(of(part), longest_)); });
   return at::cat(parts);
 }
 
-at::Tensor answer_scorer::mask(at::Device device) const {
+at::Tensor rollout_scorer::mask(at::Device device) const {
   std::vector<std::int64_t> lengths;
   for (const encoded_answer& a : answers_) lengths.push_back(static_cast<std::int64_t>(a.ids.size()) - a.prompt_length);
   const at::Tensor length = at::tensor(lengths, at::kLong).to(device);
   return (at::arange(longest_, length.options()).unsqueeze(0) < length.unsqueeze(1)).to(at::kFloat);
 }
 
-at::Tensor answer_scorer::log_probabilities(const language_model& model) const {
+at::Tensor rollout_scorer::log_probabilities(const language_model& model) const {
   return gather([&](std::span<const encoded_answer> part) {
     return log_probabilities_at(model, make_answer_batch(part, model.device()), temperature_);
   });
 }
 
-answer_scorer::with_entropy answer_scorer::log_probabilities_and_entropy(const language_model& model) const {
+rollout_scorer::with_entropy rollout_scorer::log_probabilities_and_entropy(const language_model& model) const {
   std::vector<at::Tensor> entropies;
   const at::Tensor log_probability = gather([&](std::span<const encoded_answer> part) {
     const answer_batch batch = make_answer_batch(part, model.device());
@@ -81,22 +76,21 @@ answer_scorer::with_entropy answer_scorer::log_probabilities_and_entropy(const l
   return {log_probability, at::cat(entropies)};
 }
 
-at::Tensor answer_scorer::values(const language_model& critic) const {
+at::Tensor rollout_scorer::values(const language_model& critic) const {
   return gather([&](std::span<const encoded_answer> part) {
     return state_values(critic, make_answer_batch(part, critic.device()));
   });
 }
 
-at::Tensor answer_scorer::sequence_rewards(const language_model& reward) const {
+at::Tensor rollout_scorer::sequence_rewards(const language_model& reward) const {
   const at::NoGradGuard no_gradients;
   std::vector<at::Tensor> parts;
-  for (std::size_t from = 0; from < answers_.size(); from += micro_batch_)
-    parts.push_back(
-        text_rewards(reward, texts_of(answers_.subspan(from, std::min(micro_batch_, answers_.size() - from)))));
+  for_each_part(answers_, micro_batch_,
+                [&](std::span<const encoded_answer> part) { parts.push_back(text_rewards(reward, texts_of(part))); });
   return at::cat(parts);
 }
 
-at::Tensor answer_scorer::token_scores(const language_model& reward) const {
+at::Tensor rollout_scorer::token_scores(const language_model& reward) const {
   return gather([&](std::span<const encoded_answer> part) {
     const answer_batch batch = make_answer_batch(part, reward.device());
     const packed_rows rows = make_packed_rows(texts_of(part), reward.device());

@@ -21,11 +21,11 @@ at::Tensor state_values(const language_model& critic, const answer_batch& batch,
 at::Tensor widened(const at::Tensor& x, std::int64_t time);
 
 /// The answers of a rollout, a few at a time, without gradients.
-class answer_scorer {
+class rollout_scorer {
  public:
   /// \param answers outlive the scorer  \param micro_batch answers of one forward pass, >= 1
   /// \throws std::invalid_argument without an answer
-  answer_scorer(std::span<const encoded_answer> answers, std::size_t micro_batch, double temperature);
+  rollout_scorer(std::span<const encoded_answer> answers, std::size_t micro_batch, double temperature);
 
   /// 1 at every token of an answer, [answers, longest].
   [[nodiscard]] at::Tensor mask(at::Device device) const;

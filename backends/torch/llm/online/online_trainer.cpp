@@ -111,8 +111,8 @@ std::vector<token_ids> online_trainer::next_prompts() {
 
 online_trainer::scored online_trainer::score(const rollout& sampled) const {
   const token_reward_recipe& recipe = options_.step.reward;
-  const answer_scorer scorer(sampled.answers, static_cast<std::size_t>(options_.scoring_batch),
-                             options_.update.temperature);
+  const rollout_scorer scorer(sampled.answers, static_cast<std::size_t>(options_.scoring_batch),
+                              options_.update.temperature);
   const auto policy = scorer.log_probabilities_and_entropy(*models_.policy);
   scored out{.batch = {}, .entropy = policy.entropy};
   token_reward_inputs<at::Tensor>& in = out.batch.reward;

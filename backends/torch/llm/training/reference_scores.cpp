@@ -1,9 +1,9 @@
 #include "llm/training/reference_scores.hpp"
 
-#include <algorithm>
-
 #include <rto/loss/token_log_probability.hpp>
 #include <rto/torch/array.hpp>
+
+#include "llm/training/answer_parts.hpp"
 
 namespace rto::llm {
 
@@ -15,10 +15,9 @@ at::Tensor sequence_log_probabilities(const language_model& model, std::span<con
                                       std::size_t micro_batch) {
   const at::NoGradGuard no_gradients;
   std::vector<at::Tensor> parts;
-  for (std::size_t from = 0; from < answers.size(); from += micro_batch) {
-    const auto part = answers.subspan(from, std::min(micro_batch, answers.size() - from));
+  for_each_part(answers, micro_batch, [&](std::span<const encoded_answer> part) {
     parts.push_back(sequence_log_probabilities(model, make_answer_batch(part, model.device())).squeeze(1).to(at::kCPU));
-  }
+  });
   return parts.empty() ? at::zeros({0}, at::kFloat) : at::cat(parts);
 }
 
